@@ -1,0 +1,29 @@
+import type { ErrorBody } from "./errors.ts";
+import type { GenerationEvent, GenerationRequest } from "./generation.ts";
+
+/** What the outside may know of a served model. */
+export interface ModelInfo {
+  readonly id: string;
+  /** Unix time in seconds at which it was made or loaded. */
+  readonly created: number;
+  /** Tokens of context that one request may use, prompt and answer together; undefined until loaded. */
+  readonly contextLength: number | undefined;
+}
+
+export type BackendStatus =
+  /** `progress` is 0..1. */
+  | { readonly state: "loading"; readonly progress: number }
+  | { readonly state: "ready" }
+  /** It cannot serve now; `error` says why. */
+  | { readonly state: "failed"; readonly error: ErrorBody };
+
+/** The waist: everything above sees only this, whether an engine, an upstream server or a test is behind it. */
+export interface Backend extends AsyncDisposable {
+  readonly model: ModelInfo;
+  status(): BackendStatus;
+  /**
+   * Streams one answer. Ends after `finished`, or throws a MillraceError. When `signal` aborts, everything the request
+   * held is freed within one step and the iterator throws `request_cancelled`. Nothing is taken before the first `next()`.
+   */
+  generate(request: GenerationRequest, signal: AbortSignal): AsyncIterable<GenerationEvent>;
+}

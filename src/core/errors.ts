@@ -1,0 +1,172 @@
+/**
+ * Every failure that a user can see is a row here: its HTTP status, OpenAI's error type, whether trying again can help,
+ * and its words. `exit` is the process's exit code when the failure ends a command (default 1; 2 = wrong usage).
+ */
+interface ErrorRow {
+  readonly status: number;
+  readonly type: string;
+  readonly retryable: boolean;
+  readonly exit?: number;
+  readonly message: (args: never) => string;
+}
+
+const badRequest = { status: 400, type: "invalid_request_error", retryable: false } as const;
+const usage = { ...badRequest, exit: 2 } as const;
+const serverFault = { status: 500, type: "server_error", retryable: true } as const;
+const unavailable = { status: 503, type: "service_unavailable_error", retryable: true } as const;
+
+export const errorTable = {
+  // Requests
+  invalid_json: { ...badRequest, message: (a: { problem: string }) => `the body is not valid JSON: ${a.problem}` },
+  invalid_value: {
+    ...badRequest,
+    message: (a: { field: string; value: string; accepted: string }) =>
+      `'${a.field}' is ${a.value}; accepted: ${a.accepted}`,
+  },
+  missing_field: {
+    ...badRequest,
+    message: (a: { field: string; accepted: string }) => `'${a.field}' is required: ${a.accepted}`,
+  },
+  unsupported_field: {
+    ...badRequest,
+    message: (a: { field: string; problem: string }) => `'${a.field}' is not supported: ${a.problem}`,
+  },
+  context_length_exceeded: {
+    ...badRequest,
+    message: (a: { prompt: string; limit: number }) =>
+      `the prompt has ${a.prompt} tokens; this model serves at most ${a.limit} tokens of context`,
+  },
+  template_failed: {
+    ...badRequest,
+    message: (a: { problem: string }) => `the model's chat template refused the messages: ${a.problem}`,
+  },
+  no_chat_template: {
+    ...badRequest,
+    message: (a: { model: string }) => `model '${a.model}' has no chat template; use /v1/completions`,
+  },
+  invalid_api_key: {
+    status: 401,
+    type: "authentication_error",
+    retryable: false,
+    message: () => "a valid API key is required: send 'Authorization: Bearer KEY' or 'x-api-key: KEY'",
+  },
+  route_not_found: {
+    ...badRequest,
+    status: 404,
+    message: (a: { method: string; path: string }) => `there is no route ${a.method} ${a.path}`,
+  },
+  model_not_found: {
+    ...badRequest,
+    status: 404,
+    message: (a: { model: string; available: string }) =>
+      `model '${a.model}' is not served here; served: ${a.available}`,
+  },
+  method_not_allowed: {
+    ...badRequest,
+    status: 405,
+    message: (a: { method: string; path: string; allowed: string }) =>
+      `${a.path} does not accept ${a.method}; accepted: ${a.allowed}`,
+  },
+  payload_too_large: {
+    ...badRequest,
+    status: 413,
+    message: (a: { limit: number }) => `the body is larger than ${a.limit} bytes`,
+  },
+  unsupported_media_type: {
+    ...badRequest,
+    status: 415,
+    message: (a: { value: string }) => `content-type is ${a.value}; accepted: application/json`,
+  },
+
+  // The server and its engines
+  template_timeout: {
+    ...serverFault,
+    retryable: false,
+    message: (a: { seconds: number }) => `the model's chat template did not end within ${a.seconds} s`,
+  },
+  engine_failed: { ...serverFault, message: (a: { problem: string }) => `the engine failed: ${a.problem}` },
+  model_loading: {
+    ...unavailable,
+    message: (a: { model: string; percent: number }) => `model '${a.model}' is loading (${a.percent} %)`,
+  },
+  engine_unavailable: {
+    ...unavailable,
+    message: (a: { problem: string }) => `the engine is not running: ${a.problem}`,
+  },
+  shutting_down: { ...unavailable, message: () => "the server is shutting down" },
+  internal: { ...serverFault, message: () => "an internal error; the server's log has the details" },
+  request_cancelled: {
+    status: 499,
+    type: "invalid_request_error",
+    retryable: false,
+    message: () => "the request was cancelled by its client",
+  },
+
+  // Starting: files, machine, configuration
+  invalid_config: { ...usage, message: (a: { problem: string }) => a.problem },
+  invalid_model_file: { ...badRequest, message: (a: { file: string; problem: string }) => `${a.file}: ${a.problem}` },
+  model_source_failed: {
+    ...unavailable,
+    message: (a: { model: string; problem: string }) => `cannot get model '${a.model}': ${a.problem}`,
+  },
+  model_too_large: {
+    ...unavailable,
+    retryable: false,
+    message: (a: { needed: string; available: string; advice: string }) =>
+      `this model needs about ${a.needed} and ${a.available} can be had; ${a.advice}`,
+  },
+  unsupported_library: { ...serverFault, retryable: false, message: (a: { problem: string }) => a.problem },
+  port_in_use: {
+    ...unavailable,
+    message: (a: { host: string; port: number }) => `${a.host}:${a.port} is already in use; choose another with --port`,
+  },
+  open_bind: {
+    ...usage,
+    message: (a: { host: string }) =>
+      `--host ${a.host} can be reached from other machines and no key is set; give --api-key KEY, or --insecure if that is meant`,
+  },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof errorTable;
+type ErrorArgs<C extends ErrorCode> = Parameters<(typeof errorTable)[C]["message"]> extends [infer A] ? A : undefined;
+
+/** An error as plain data: what crosses a process boundary. */
+export interface ErrorBody {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** The request's field at fault, in the names of the API. */
+  readonly param?: string | undefined;
+}
+
+/** The only error that crosses a folder's border on purpose. Anything else is a bug and becomes `internal`. */
+export class MillraceError extends Error {
+  override readonly name = "MillraceError";
+  readonly code: ErrorCode;
+  readonly param: string | undefined;
+
+  constructor(body: ErrorBody, cause?: unknown) {
+    super(body.message, { cause });
+    this.code = body.code;
+    this.param = body.param;
+  }
+
+  get row(): ErrorRow {
+    return errorTable[this.code];
+  }
+
+  toBody(): ErrorBody {
+    return { code: this.code, message: this.message, param: this.param };
+  }
+}
+
+/** Makes the error of a row. `args` are what the row's message needs; a `field` among them becomes `param`. */
+export function failure<C extends ErrorCode>(code: C, args: ErrorArgs<C>, cause?: unknown): MillraceError {
+  const message = (errorTable[code].message as (args: ErrorArgs<C>) => string)(args);
+  const param = args !== undefined && "field" in (args as object) ? (args as { field: string }).field : undefined;
+  return new MillraceError({ code, message, param }, cause);
+}
+
+/** The one way from anything thrown to a row of the table; the cause is kept for the log. */
+export function toMillraceError(thrown: unknown): MillraceError {
+  return thrown instanceof MillraceError ? thrown : failure("internal", undefined, thrown);
+}

@@ -1,0 +1,67 @@
+/** One message of a conversation, as chat templates see it. */
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string;
+  readonly name?: string;
+}
+
+export type Prompt =
+  | { readonly kind: "chat"; readonly messages: readonly ChatMessage[] }
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "tokens"; readonly ids: readonly number[] };
+
+/** How the next token is chosen. Every filter has a value that turns it off. */
+export interface Sampling {
+  /** 0 = greedy; otherwise logits are divided by it. */
+  readonly temperature: number;
+  /** Keep the k most likely tokens; 0 = off. */
+  readonly topK: number;
+  /** Keep the smallest set of tokens whose probability reaches this; 1 = off. */
+  readonly topP: number;
+  /** Drop tokens less likely than this times the most likely one; 0 = off. */
+  readonly minP: number;
+  /** Divides (multiplies, when negative) the logit of each token already seen in prompt or answer; 1 = off. */
+  readonly repeatPenalty: number;
+  /** Subtracted from a logit per occurrence in the answer; 0 = off. */
+  readonly frequencyPenalty: number;
+  /** Subtracted from a logit once if the token occurs in the answer; 0 = off. */
+  readonly presencePenalty: number;
+  /** Draws are keyed by (seed, choice, position): the same request draws the same numbers in any batch. Unsigned 32 bits. */
+  readonly seed: number;
+}
+
+/** What a client asked for, in our words: no wire names, every field valid. */
+export interface GenerationRequest {
+  /** Unique; in the log, in the response header, in every message between processes. */
+  readonly id: string;
+  readonly model: string;
+  readonly prompt: Prompt;
+  /** Most tokens to generate; undefined = until the context is full. */
+  readonly maxTokens: number | undefined;
+  readonly sampling: Sampling;
+  /** Texts at which the answer ends; they are not part of it. */
+  readonly stop: readonly string[];
+  /** Go on after the model's end-of-generation token. */
+  readonly ignoreEos: boolean;
+}
+
+export type FinishReason = "stop" | "length";
+
+export interface Usage {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
+/**
+ * The life of a request: `admitted` once, `text-delta` any number of times, `finished` once. A failure is thrown by the
+ * iterator. The list is closed: switch over it exhaustively.
+ */
+export type GenerationEvent =
+  /** The prompt as token ids (templates may contain dates: it is never rendered twice). */
+  | { readonly type: "admitted"; readonly promptTokens: readonly number[] }
+  /**
+   * `tokens` are the ids sampled since the last event; `text` is what became certain with them. It may be empty: bytes
+   * of an unfinished character and a possible beginning of a stop string are held back.
+   */
+  | { readonly type: "text-delta"; readonly text: string; readonly tokens: readonly number[] }
+  | { readonly type: "finished"; readonly reason: FinishReason; readonly usage: Usage };

@@ -1,0 +1,27 @@
+import type { ExecutionPlan } from "../core/execution-plan.ts";
+import type { Engine } from "./engine.ts";
+import type { Vocabulary, VocabularyHandle } from "./vocabulary.ts";
+import { openFakeEngine, openFakeVocabulary } from "./fake/fake-engine.ts";
+import { openLlamaEngine, openLlamaVocabulary } from "./llama/llama-engine.ts";
+
+/** Which engine runs a plan: "llama", or "fake" with options ("fake?stepMs=5&crashAtStep=20"). */
+export interface EngineSpec {
+  readonly engine: string;
+  readonly plan: ExecutionPlan;
+}
+
+/** Loads the model on the calling thread, which is blocked meanwhile. `onProgress` gets 0..1. Throws MillraceError. */
+export function openEngine(spec: EngineSpec, onProgress: (fraction: number) => void = () => {}): Engine {
+  return isFake(spec.engine)
+    ? openFakeEngine(spec.plan, spec.engine.slice("fake?".length))
+    : openLlamaEngine(spec.plan, onProgress);
+}
+
+/** Opens an engine's vocabulary on this thread. */
+export function openVocabulary(handle: VocabularyHandle): Vocabulary {
+  return handle.kind === "fake" ? openFakeVocabulary(handle.options) : openLlamaVocabulary(handle);
+}
+
+function isFake(engine: string): boolean {
+  return engine === "fake" || engine.startsWith("fake?");
+}

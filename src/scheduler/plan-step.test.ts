@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { planStep } from "./plan-step.ts";
+import { aDecode, aSequence, aState } from "./testing.ts";
+
+test("a long prompt is chunked beside a running decode", () => {
+  const state = aState();
+  aDecode(state);
+  state.waiting.push(aSequence({ length: 4000, limit: 5000 }));
+  const plan = planStep(state, { tokensPerStep: 512 });
+  expect(plan.items.map((item) => item.count)).toEqual([1, 511]);
+});
+
+test("a prompt goes on where its last chunk ended", () => {
+  const state = aState();
+  const sequence = aDecode(state, { length: 100, limit: 200 });
+  sequence.computed = 30;
+  const plan = planStep(state, { tokensPerStep: 40 });
+  expect(plan.items).toMatchObject([{ from: 30, count: 40 }]);
+});
+
+test("decodes come before prefills that began earlier", () => {
+  const state = aState();
+  const prefill = aDecode(state, { id: "prefill", length: 50 });
+  prefill.computed = 0;
+  aDecode(state, { id: "decode" });
+  const plan = planStep(state, { tokensPerStep: 8 });
+  expect(plan.items.map((item) => [item.sequence.id, item.count])).toEqual([
+    ["decode", 1],
+    ["prefill", 7],
+  ]);
+});
+
+test("first come, first served: waiting sequences get free slots in their order", () => {
+  const state = aState(2);
+  for (const id of ["a", "b", "c"]) state.waiting.push(aSequence({ id }));
+  const plan = planStep(state, { tokensPerStep: 512 });
+  expect(plan.starts.map((start) => start.sequence.id)).toEqual(["a", "b"]);
+  expect(new Set(plan.starts.map((start) => start.slot)).size).toBe(2);
+});
+
+test("a sequence without credit pauses and keeps its slot", () => {
+  const state = aState();
+  aDecode(state, { id: "paused", credit: 0 });
+  aDecode(state, { id: "other" });
+  const plan = planStep(state, { tokensPerStep: 512 });
+  expect(plan.items.map((item) => item.sequence.id)).toEqual(["other"]);
+  expect(state.slots.held).toBe(2);
+});
+
+test("planning changes nothing", () => {
+  const state = aState();
+  state.waiting.push(aSequence());
+  const before = structuredClone({ waiting: state.waiting.length, running: state.running.length });
+  planStep(state, { tokensPerStep: 512 });
+  expect({ waiting: state.waiting.length, running: state.running.length }).toEqual(before);
+  expect(state.slots.free).toBe(4);
+});

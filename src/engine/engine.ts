@@ -48,8 +48,8 @@ export interface StepOutput {
    */
   readonly status: "done" | "aborted" | "no-room";
   /**
-   * The logits after token `at` of `batch[item]` (default: its last), one float per vocabulary entry.
-   * Throws if that position asked for no output.
+   * The logits after token `at` of `batch[item]` (0 .. count-1; default: its last), one float per vocabulary entry.
+   * Throws if that token asked for no output, or if the step is not `done`.
    */
   logits(item: number, at?: number): Float32Array;
 }

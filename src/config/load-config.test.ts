@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, expect, test } from "vitest";
+import { MillraceError } from "../core/errors.ts";
+import { configKeys, fields } from "./fields.ts";
+import type { Flags } from "./layers.ts";
+import { loadConfig } from "./load-config.ts";
+import { configSchema } from "./schema.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "millrace-config-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(text: string): string {
+  const path = join(folder, "millrace.yaml");
+  writeFileSync(path, text);
+  return path;
+}
+
+test("defaults < file < environment < options, and each value knows where it came from", () => {
+  const config = file("port: 1\nparallel: 1\ncontext: 1024\nlog_level: warn\n");
+  const loaded = loadConfig({ config, port: "3" }, { MILLRACE_PORT: "2", MILLRACE_PARALLEL: "2" });
+  expect(loaded.config).toMatchObject({ port: 3, parallel: 2, context: 1024, logLevel: "warn", host: "127.0.0.1" });
+  expect(loaded.origins).toMatchObject({
+    port: { layer: "flag", place: "--port" },
+    parallel: { layer: "environment", place: "MILLRACE_PARALLEL" },
+    context: { layer: "file", place: `${config}:3` },
+    host: { layer: "default" },
+  });
+});
+
+test("the file may be JSON and may be named by the environment; empty variables are unset", () => {
+  const path = file('{"host": "::1", "api_keys": ["a", "b"]}');
+  const { config } = loadConfig({}, { MILLRACE_CONFIG: path, MILLRACE_HOST: "", MILLRACE_API_KEY: "" });
+  expect(config).toMatchObject({ host: "::1", apiKeys: ["a", "b"] });
+});
+
+test("keys come as a list from each layer; the highest layer replaces the others", () => {
+  expect(loadConfig({}, { MILLRACE_API_KEY: "one, two" }).config.apiKeys).toEqual(["one", "two"]);
+  expect(loadConfig({ apiKeys: ["three"] }, { MILLRACE_API_KEY: "one" }).config.apiKeys).toEqual(["three"]);
+});
+
+test("home follows XDG_DATA_HOME, and MILLRACE_HOME goes before it", () => {
+  const environment = process.platform === "win32" ? { LOCALAPPDATA: "/data" } : { XDG_DATA_HOME: "/data" };
+  expect(loadConfig({}, environment).config.home).toBe(join("/data", "millrace"));
+  expect(loadConfig({}, { ...environment, MILLRACE_HOME: "/elsewhere" }).config.home).toBe("/elsewhere");
+});
+
+test("the result is frozen to the bottom", () => {
+  const { config, origins } = loadConfig({ apiKeys: ["k"] }, {});
+  expect([config, config.apiKeys, origins, origins.port].every(Object.isFrozen)).toBe(true);
+});
+
+test("--verbose is the log level debug", () => {
+  expect(loadConfig({ verbose: true }, { MILLRACE_LOG_LEVEL: "error" }).config.logLevel).toBe("debug");
+});
+
+const refused: [name: string, sources: [Flags, Record<string, string>], says: RegExp][] = [
+  ["a port that is a word", [{ port: "80x" }, {}], /port is '80x' \(from --port\); accepted: .* 0 to 65535/],
+  ["a port beyond the range", [{}, { MILLRACE_PORT: "70000" }], /port is 70000 \(from MILLRACE_PORT\)/],
+  ["two wrong values", [{ port: "x", parallel: "0" }, {}], /port is .*; parallel is 0/],
+  ["zero threads", [{ threads: "0" }, {}], /"auto" or a whole number/],
+  ["an unknown engine", [{ engine: "vllm" }, {}], /"llama", "fake"/],
+  ["a misspelt variable", [{}, { MILLRACE_PROT: "1" }], /MILLRACE_PROT; did you mean MILLRACE_PORT\?/],
+  ["a variable like none", [{}, { MILLRACE_ZEBRA_CROSSING: "1" }], /known: MILLRACE_MODEL, /],
+  ["an unclear yes or no", [{}, { MILLRACE_INSECURE: "maybe" }], /insecure is 'maybe'.*true or false/],
+  ["a missing file", [{ config: "/nowhere/at/all.yaml" }, {}], /cannot read the configuration file \/nowhere/],
+];
+test.each(refused)("refused: %s", (_name, sources, says) => {
+  expect(() => loadConfig(...sources)).toThrow(says);
+});
+
+test.each([
+  ["a misspelt key", "port: 1\nprot: 2\n", /"prot" at .*:2; did you mean port\?/],
+  ["a key in the wrong style", "apiKeys: []\n", /did you mean api_keys\?/],
+  ["a key twice", "port: 1\nhost: a\nport: 2\n", /millrace\.yaml:3: .*unique/],
+  ["a tab", "host:\n\tport: 1\n", /millrace\.yaml:2: .*[Tt]ab/],
+  ["a wrong type", "host: a\nport: [1]\n", /port is \[ 1 \] \(from .*millrace\.yaml:2\)/],
+  ["a list", "- port\n", /must be a list of settings/],
+  ["a loop", "api_keys: &a [*a]\n", /api_keys is not valid/],
+  ["an unclosed quote", 'host: "abc\n', /millrace\.yaml:\d+: /],
+  ["a bomb", "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c]\n", /alias/],
+])("refused in a file: %s", (_name, text, says) => {
+  expect(() => loadConfig({ config: file(text) }, {})).toThrow(says);
+});
+
+test("refused in a file: endless nesting, and too much of anything", () => {
+  const load = (text: string) => () => loadConfig({ config: file(text) }, {});
+  expect(load("[".repeat(50_000))).toThrow(/too deeply/);
+  expect(load("- ".repeat(40_000))).toThrow(/too deeply/);
+  expect(load("[".repeat(1000))).toThrow(/millrace\.yaml/);
+  expect(load(Array.from({ length: 440 }, (_, depth) => `${" ".repeat(depth)}a:`).join("\n"))).toThrow(/unknown key/);
+  expect(load(`# ${"x".repeat(100_000)}`)).toThrow(/larger than/);
+});
+
+test("an empty file says nothing", () => {
+  expect(loadConfig({ config: file("# nothing\n") }, {}).config.port).toBe(8000);
+});
+
+test("a key is never shown", () => {
+  expect(() => loadConfig({ apiKeys: ["top secret"] }, {})).toThrow(/^(?!.*top secret)/);
+});
+
+test("every setting has a description of what it accepts", () => {
+  expect(configKeys.filter((key) => configSchema.shape[key].description === undefined)).toEqual([]);
+});
+
+test("whatever options, variables and files say: a valid Config or a MillraceError with exit code 2", () => {
+  const value = fc.oneof(fc.string({ unit: "binary" }), fc.string(), fc.integer().map(String), fc.constant("auto"));
+  const flags = fc.dictionary(fc.constantFrom(...configKeys), fc.oneof(value, fc.array(value), fc.boolean()));
+  const variable = fc.oneof(
+    fc.constantFrom(...configKeys).map((key) => fields[key].environment),
+    fc.string().map((name) => `MILLRACE_${name}`),
+    fc.string(),
+  );
+  const text = fc.oneof(
+    fc.string(),
+    fc
+      .dictionary(
+        fc.constantFrom(...configKeys).map((key) => fields[key].file),
+        fc.jsonValue(),
+      )
+      .map((v) => JSON.stringify(v)),
+  );
+  fc.assert(
+    fc.property(flags, fc.dictionary(variable, value), fc.option(text), (flags, environment, text) => {
+      delete environment["MILLRACE_CONFIG"];
+      const config = text === null ? undefined : file(text);
+      try {
+        const loaded = loadConfig(config === undefined ? flags : { ...flags, config }, environment);
+        expect(configSchema.safeParse(loaded.config).success).toBe(true);
+      } catch (error) {
+        expect(error).toBeInstanceOf(MillraceError);
+        expect((error as MillraceError).row.exit).toBe(2);
+      }
+    }),
+  );
+});

@@ -17,6 +17,14 @@ const unavailable = { status: 503, type: "service_unavailable_error", retryable:
 
 export const errorTable = {
   // Requests
+  malformed_request: { ...badRequest, message: () => "the request is not valid HTTP" },
+  request_timeout: {
+    ...badRequest,
+    status: 408,
+    retryable: true,
+    message: () => "the request did not arrive completely in time",
+  },
+  headers_too_large: { ...badRequest, status: 431, message: () => "the request's headers are too large" },
   invalid_json: { ...badRequest, message: (a: { problem: string }) => `the body is not valid JSON: ${a.problem}` },
   invalid_value: {
     ...badRequest,
@@ -26,6 +34,10 @@ export const errorTable = {
   missing_field: {
     ...badRequest,
     message: (a: { field: string; accepted: string }) => `'${a.field}' is required: ${a.accepted}`,
+  },
+  unknown_field: {
+    ...badRequest,
+    message: (a: { field: string; advice: string }) => `'${a.field}' is not a field of this request${a.advice}`,
   },
   unsupported_field: {
     ...badRequest,
@@ -105,6 +117,11 @@ export const errorTable = {
   // Starting: files, machine, configuration
   invalid_config: { ...usage, message: (a: { problem: string }) => a.problem },
   invalid_model_file: { ...badRequest, message: (a: { file: string; problem: string }) => `${a.file}: ${a.problem}` },
+  unknown_model: {
+    ...usage,
+    message: (a: { model: string; known: string }) =>
+      `'${a.model}' is neither a file nor a known model; known: ${a.known}`,
+  },
   model_source_failed: {
     ...unavailable,
     message: (a: { model: string; problem: string }) => `cannot get model '${a.model}': ${a.problem}`,

@@ -103,7 +103,8 @@ async function checkBeginning(reader: HeaderReader, fileBytes: number): Promise<
 
 function checkedArchitecture(metadata: Metadata): string {
   const architecture = textOf(metadata, "general.architecture");
-  if (architecture === undefined) throw new HeaderProblem("it does not say its architecture: it is not a language model");
+  if (architecture === undefined)
+    throw new HeaderProblem("it does not say its architecture: it is not a language model");
   if (architectures.has(architecture)) return architecture;
   throw new HeaderProblem(`its architecture '${printable(architecture)}' is not one that llama.cpp 0.5.0 can run`);
 }

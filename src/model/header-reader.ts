@@ -111,7 +111,7 @@ export class HeaderReader {
     const wanted = Math.min(Math.max(length, chunkBytes), this.#limit - position);
     const buffer = Buffer.allocUnsafe(wanted);
     this.#buffer.copy(buffer, 0, this.#at);
-    for (let filled = left; filled < wanted; ) {
+    for (let filled = left; filled < wanted;) {
       const { bytesRead } = await this.#handle.read(buffer, filled, wanted - filled, position + filled);
       if (bytesRead === 0) throw new HeaderProblem("the file became shorter while it was read");
       filled += bytesRead;

@@ -57,7 +57,8 @@ const slidingPatterns: Readonly<Record<string, { every: number; fullFirst?: true
 export function modelShape(architecture: string, metadata: Metadata, tensors: readonly TensorInfo[]): ModelShape {
   const facts = new Facts(architecture, metadata);
   const layerCount = facts.required("block_count");
-  if (layerCount > maxLayers) throw new HeaderProblem(`it claims ${layerCount} layers; at most ${maxLayers} are possible`);
+  if (layerCount > maxLayers)
+    throw new HeaderProblem(`it claims ${layerCount} layers; at most ${maxLayers} are possible`);
   const embeddingLength = facts.required("embedding_length");
   const heads = facts.perLayer("attention.head_count", layerCount) ?? Array.from({ length: layerCount }, () => 0);
   const kvHeads = facts.perLayer("attention.head_count_kv", layerCount) ?? heads;
@@ -166,7 +167,9 @@ class Facts {
   required(name: string): number {
     const value = this.optional(name);
     if (value !== undefined) return value;
-    throw new HeaderProblem(`it does not have '${printable(`${this.architecture}.${name}`)}': it is not a complete model`);
+    throw new HeaderProblem(
+      `it does not have '${printable(`${this.architecture}.${name}`)}': it is not a complete model`,
+    );
   }
 
   /** One number for all layers, or one for each. */

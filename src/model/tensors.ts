@@ -64,7 +64,9 @@ function measure(what: string, dimensions: readonly number[], typeId: number) {
   }
   const row = dimensions[0] ?? 1;
   if (row % type.block !== 0) {
-    throw new HeaderProblem(`${what} has rows of ${row} elements, not a multiple of ${type.name}'s block of ${type.block}`);
+    throw new HeaderProblem(
+      `${what} has rows of ${row} elements, not a multiple of ${type.name}'s block of ${type.block}`,
+    );
   }
   const elements = dimensions.reduce((product, size) => product * BigInt(size), 1n);
   const bytes = (elements / BigInt(type.block)) * BigInt(type.bytes);

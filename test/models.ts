@@ -1,0 +1,10 @@
+import { join } from "node:path";
+import { resolveModel } from "../src/model/resolve-model.ts";
+
+const names = { smollm2: "smollm2-135m-instruct", gemma3: "gemma-3-270m" } as const;
+
+/** Path of a real model, pulled once into `.cache/models` and kept there for later runs. */
+export async function testModel(model: keyof typeof names): Promise<string> {
+  const { file } = await resolveModel(names[model], { home: join(import.meta.dirname, "..", ".cache", "models") });
+  return file;
+}

@@ -1,0 +1,68 @@
+import { expect, test } from "vitest";
+import { defaultPlan } from "../core/execution-plan.ts";
+import { parseEngineMessage, parseHostMessage, ProtocolError } from "./message-schemas.ts";
+import type { EngineMessage, HostMessage } from "./messages.ts";
+
+const overTheWire = (message: HostMessage | EngineMessage): unknown => JSON.parse(JSON.stringify(message)) as unknown;
+
+test.each<HostMessage>([
+  { type: "open", spec: { engine: "fake", plan: defaultPlan("m.gguf", 2) } },
+  {
+    type: "submit",
+    credit: 256,
+    request: {
+      id: "r1",
+      model: "m",
+      prompt: { kind: "chat", messages: [{ role: "user", content: "hi" }] },
+      maxTokens: undefined,
+      sampling: {
+        temperature: 0.7,
+        topK: 40,
+        topP: 0.95,
+        minP: 0.05,
+        repeatPenalty: 1,
+        frequencyPenalty: 0,
+        presencePenalty: -2,
+        seed: 2 ** 32 - 1,
+      },
+      stop: ["\n"],
+      ignoreEos: false,
+    },
+  },
+  { type: "cancel", id: "r1" },
+  { type: "credit", id: "r1", tokens: 128 },
+  { type: "abort-step" },
+  { type: "close" },
+])("a $type message arrives as it was sent", (message) => {
+  expect(parseHostMessage(overTheWire(message))).toStrictEqual(message);
+});
+
+test.each<EngineMessage>([
+  { type: "loading", progress: 0.5 },
+  {
+    type: "step",
+    events: [
+      { id: "a", event: { type: "admitted", promptTokens: [1, 2] } },
+      { id: "a", event: { type: "text-delta", text: "é", tokens: [3] } },
+      { id: "a", event: { type: "finished", reason: "stop", usage: { promptTokens: 2, completionTokens: 1 } } },
+      { id: "b", error: { code: "template_failed", message: "no", param: "messages" } },
+    ],
+    report: { step: 1, milliseconds: 2.5, tokens: 3, sequences: 1, running: 1, waiting: 0 },
+  },
+  { type: "heartbeat", pulse: { step: 0, tokens: 0, milliseconds: 0 } },
+])("a $type message arrives as it was sent", (message) => {
+  expect(parseEngineMessage(overTheWire(message))).toStrictEqual(message);
+});
+
+test.each([
+  [null],
+  [[]],
+  [{ type: "unheard-of" }],
+  [{ type: "loading" }],
+  [{ type: "step", events: [{ id: "a" }] }],
+  [{ type: "step", events: [{ id: "a", event: { type: "text-delta", text: 3, tokens: [] } }] }],
+  [{ type: "request-failed", id: "a", error: { code: "no_such_code", message: "" } }],
+])("%j is a protocol error", (value) => {
+  expect(() => parseEngineMessage(value)).toThrow(ProtocolError);
+  expect(() => parseHostMessage(value)).toThrow(ProtocolError);
+});

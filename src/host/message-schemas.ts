@@ -1,0 +1,160 @@
+import { z } from "zod";
+import { errorTable, type ErrorCode } from "../core/errors.ts";
+import type { EngineMessage, HostMessage } from "./messages.ts";
+
+/** A message that does not belong to the vocabulary. The other side is not to be trusted after it. */
+export class ProtocolError extends Error {
+  override readonly name = "ProtocolError";
+}
+
+const count = z.int().nonnegative();
+const ids = z.array(z.int());
+const kvType = z.enum(["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"]);
+
+// JSON drops what is undefined; the transforms put it back, because these fields must be there.
+const planSchema = z
+  .object({
+    modelFile: z.string(),
+    task: z.enum(["generate", "embed", "rank"]),
+    threads: z.int().positive(),
+    batchThreads: z.int().positive(),
+    poll: z.number(),
+    cpuMask: ids.optional(),
+    cpuVariant: z.string().optional(),
+    slots: z.int().positive(),
+    contextPerSlot: z.int().positive(),
+    kvTypeK: kvType,
+    kvTypeV: kvType,
+    kvLayout: z.enum(["per-sequence", "unified"]),
+    swaFull: z.boolean(),
+    flashAttention: z.enum(["auto", "on", "off"]),
+    batch: z.int().positive(),
+    microBatch: z.int().positive(),
+    outputs: z.int().positive(),
+    loadMode: z.enum(["mmap", "read"]),
+    device: z.string().optional(),
+    gpuLayers: z.int(),
+    splitMode: z.enum(["none", "layer", "row"]),
+    kvReuse: z.boolean(),
+  })
+  .transform((plan) => ({
+    ...plan,
+    cpuMask: plan.cpuMask,
+    cpuVariant: plan.cpuVariant,
+    device: plan.device,
+  }));
+
+const requestSchema = z
+  .object({
+    id: z.string(),
+    model: z.string(),
+    prompt: z.discriminatedUnion("kind", [
+      z.object({
+        kind: z.literal("chat"),
+        messages: z.array(z.object({ role: z.string(), content: z.string(), name: z.string().optional() })),
+      }),
+      z.object({ kind: z.literal("text"), text: z.string() }),
+      z.object({ kind: z.literal("tokens"), ids }),
+    ]),
+    maxTokens: count.optional(),
+    sampling: z.object({
+      temperature: z.number(),
+      topK: count,
+      topP: z.number(),
+      minP: z.number(),
+      repeatPenalty: z.number(),
+      frequencyPenalty: z.number(),
+      presencePenalty: z.number(),
+      seed: count,
+    }),
+    stop: z.array(z.string()),
+    ignoreEos: z.boolean(),
+  })
+  .transform((request) => ({ ...request, maxTokens: request.maxTokens }));
+
+const hostMessageSchema: z.ZodType<HostMessage> = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("open"), spec: z.object({ engine: z.string(), plan: planSchema }) }),
+  z.object({ type: z.literal("submit"), request: requestSchema, credit: count }),
+  z.object({ type: z.literal("cancel"), id: z.string() }),
+  z.object({ type: z.literal("credit"), id: z.string(), tokens: count }),
+  z.object({ type: z.literal("abort-step") }),
+  z.object({ type: z.literal("close") }),
+]);
+
+const errorSchema = z.object({
+  code: z.enum(Object.keys(errorTable) as ErrorCode[]),
+  message: z.string(),
+  param: z.string().optional(),
+});
+
+const eventSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("admitted"), promptTokens: ids }),
+  z.object({ type: z.literal("text-delta"), text: z.string(), tokens: ids }),
+  z.object({
+    type: z.literal("finished"),
+    reason: z.enum(["stop", "length"]),
+    usage: z.object({ promptTokens: count, completionTokens: count }),
+  }),
+]);
+
+const reportSchema = z.object({
+  step: count,
+  milliseconds: z.number(),
+  tokens: count,
+  sequences: count,
+  running: count,
+  waiting: count,
+});
+
+const infoSchema = z.object({
+  library: z.string(),
+  cpuVariant: z.string(),
+  description: z.string(),
+  contextPerSlot: count,
+  trainedContext: count,
+  capabilities: z.object({
+    trimInPlace: z.boolean(),
+    trimAfterRestore: z.boolean(),
+    window: count,
+    recurrent: z.boolean(),
+    encoder: z.boolean(),
+  }),
+});
+
+const engineMessageSchema: z.ZodType<EngineMessage> = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("loading"), progress: z.number() }),
+  z.object({ type: z.literal("ready"), info: infoSchema }),
+  z.object({ type: z.literal("open-failed"), error: errorSchema }),
+  z.object({
+    type: z.literal("step"),
+    events: z.array(
+      z.union([z.object({ id: z.string(), event: eventSchema }), z.object({ id: z.string(), error: errorSchema })]),
+    ),
+    report: reportSchema.optional(),
+  }),
+  z.object({ type: z.literal("request-failed"), id: z.string(), error: errorSchema }),
+  z.object({ type: z.literal("threads-changed"), threads: z.int().positive(), why: z.string() }),
+  z.object({
+    type: z.literal("heartbeat"),
+    pulse: z.object({ step: count, tokens: count, milliseconds: z.number() }),
+  }),
+]);
+
+/** Throws a ProtocolError that names the first fault. */
+export function parseHostMessage(value: unknown): HostMessage {
+  return parse(hostMessageSchema, value);
+}
+
+/** Throws a ProtocolError that names the first fault. */
+export function parseEngineMessage(value: unknown): EngineMessage {
+  return parse(engineMessageSchema, value);
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const fault = parsed.error.issues[0]!;
+  throw new ProtocolError(
+    `a message does not fit the vocabulary: ${fault.path.join(".") || "(root)"}: ${fault.message}`,
+  );
+}

@@ -1,0 +1,83 @@
+import type { ErrorBody } from "../core/errors.ts";
+import type { GenerationRequest } from "../core/generation.ts";
+import type { EngineInfo } from "../engine/engine.ts";
+import type { EngineSpec } from "../engine/open.ts";
+import type { VocabularyHandle } from "../engine/vocabulary.ts";
+import type { PreparedRequest, RequestEvent } from "../inference/inference.ts";
+import type { StepReport } from "../scheduler/step-loop.ts";
+
+// All that crosses a border of the engine process. Between the processes: JSON, one message per line (channel.ts), checked
+// on arrival (message-schemas.ts). Between its threads: structured clones, trusted.
+
+/** Server → engine process. */
+export type HostMessage =
+  /** The first message, once. Answered by `loading`s and then `ready` or `open-failed`. */
+  | { readonly type: "open"; readonly spec: EngineSpec }
+  /** `credit`: tokens that may be sent before more credit comes. */
+  | { readonly type: "submit"; readonly request: GenerationRequest; readonly credit: number }
+  /** Nobody reads this request any more. Not answered. */
+  | { readonly type: "cancel"; readonly id: string }
+  /** The reader took this many tokens. */
+  | { readonly type: "credit"; readonly id: string; readonly tokens: number }
+  /** End the running step as soon as possible; its sequences go on with the next. */
+  | { readonly type: "abort-step" }
+  /** End the process in order. */
+  | { readonly type: "close" };
+
+/** Where the engine's main thread is, read from outside it. */
+export interface StepPulse {
+  /** Steps begun so far. */
+  readonly step: number;
+  /** Tokens that the running step computes; 0 = no step is running. */
+  readonly tokens: number;
+  /** Milliseconds since the running step began; 0 = no step is running. */
+  readonly milliseconds: number;
+}
+
+/** Engine process → server. */
+export type EngineMessage =
+  /** 0..1 of the model is in memory. */
+  | { readonly type: "loading"; readonly progress: number }
+  /** Requests can be submitted. */
+  | { readonly type: "ready"; readonly info: EngineInfo }
+  /** The model cannot be opened; nothing else follows. */
+  | { readonly type: "open-failed"; readonly error: ErrorBody }
+  /** All events of one step. The report is missing when something happened between two steps. */
+  | { readonly type: "step"; readonly events: readonly RequestEvent[]; readonly report?: StepReport | undefined }
+  /** A request that never reached the loop: its template, its tokens, its length. Ends the request. */
+  | { readonly type: "request-failed"; readonly id: string; readonly error: ErrorBody }
+  /** Steps now run with this many threads. */
+  | { readonly type: "threads-changed"; readonly threads: number; readonly why: string }
+  /** Twice a second from the service worker, also while a step runs. */
+  | { readonly type: "heartbeat"; readonly pulse: StepPulse };
+
+/** Service worker → main thread of the engine process. */
+export type WorkerToMain =
+  | { readonly type: "open"; readonly spec: EngineSpec }
+  | { readonly type: "submit"; readonly prepared: PreparedRequest; readonly credit: number }
+  | { readonly type: "cancel"; readonly id: string }
+  | { readonly type: "credit"; readonly id: string; readonly tokens: number }
+  | { readonly type: "close" };
+
+/** Main thread → service worker. What is an EngineMessage is passed on as it is. */
+export type MainToWorker =
+  /** The engine is open: from here on the worker can prepare requests. It tells the server `ready`. */
+  | {
+      readonly type: "opened";
+      readonly info: EngineInfo;
+      readonly vocabulary: VocabularyHandle;
+      readonly abortFlag: Uint8Array;
+    }
+  | Extract<EngineMessage, { type: "open-failed" | "step" | "threads-changed" }>;
+
+/** Service worker → text worker. */
+export interface TextJob {
+  readonly request: GenerationRequest;
+  readonly contextLength: number;
+}
+
+/** Text worker → service worker: `started` once, then one answer for each job. */
+export type TextAnswer =
+  | { readonly type: "started" }
+  | { readonly type: "prepared"; readonly promptTokens: Int32Array }
+  | { readonly type: "failed"; readonly error: ErrorBody };

@@ -2,7 +2,8 @@ import type { ExecutionPlan } from "../core/execution-plan.ts";
 import type { Engine } from "./engine.ts";
 import type { Vocabulary, VocabularyHandle } from "./vocabulary.ts";
 import { openFakeEngine, openFakeVocabulary } from "./fake/fake-engine.ts";
-import { openLlamaEngine, openLlamaVocabulary } from "./llama/llama-engine.ts";
+import { openLlamaEngine } from "./llama/llama-engine.ts";
+import { openLlamaVocabulary } from "./llama/llama-vocabulary.ts";
 
 /** Which engine runs a plan: "llama", or "fake" with options ("fake?stepMs=5&crashAtStep=20"). */
 export interface EngineSpec {
@@ -13,7 +14,7 @@ export interface EngineSpec {
 /** Loads the model on the calling thread, which is blocked meanwhile. `onProgress` gets 0..1. Throws MillraceError. */
 export function openEngine(spec: EngineSpec, onProgress: (fraction: number) => void = () => {}): Engine {
   return isFake(spec.engine)
-    ? openFakeEngine(spec.plan, spec.engine.slice("fake?".length))
+    ? openFakeEngine(spec.plan, spec.engine.slice("fake?".length), onProgress)
     : openLlamaEngine(spec.plan, onProgress);
 }
 

@@ -1,0 +1,222 @@
+import type { ExecutionPlan } from "../../core/execution-plan.ts";
+import { failure } from "../../core/errors.ts";
+import type { Batch, Capabilities, Engine, EngineInfo, SavedSequence, StepOutput } from "../engine.ts";
+import type { Vocabulary, VocabularyHandle } from "../vocabulary.ts";
+import { loadCpuBackend, type CpuBackend } from "./cpu-variant.ts";
+import { FlatBatch, outputsOf } from "./flat-batch.ts";
+import { openLlamaVocabulary } from "./llama-vocabulary.ts";
+import { loadModel, newContext } from "./load-model.ts";
+import { LogitsRows } from "./logits-rows.ts";
+import { decodeResults } from "./native-constants.ts";
+import { addressOf, type Native, type Pointer } from "./native.ts";
+import { findLibrary, openLibrary, platformDirectory } from "./platform-library.ts";
+import { SequenceMemory } from "./sequence-memory.ts";
+import { ThreadPool } from "./thread-pool.ts";
+
+/** Loads the plan's model on this thread. `onProgress` gets 0..1. Throws MillraceError. */
+export function openLlamaEngine(plan: ExecutionPlan, onProgress: (fraction: number) => void): Engine {
+  if (plan.task !== "generate") throw failure("engine_failed", { problem: `task '${plan.task}' is not supported` });
+  const library = findLibrary(platformDirectory());
+  const native = openLibrary(library.directory);
+  const backend = loadCpuBackend(native, library, plan.cpuVariant);
+  const model = loadModel(native, plan, { library, onProgress });
+  try {
+    return new LlamaEngine({ native, plan, backend, model, directory: library.directory });
+  } catch (error) {
+    native.freeModel(model);
+    throw error;
+  }
+}
+
+interface LlamaParts {
+  readonly native: Native;
+  readonly plan: ExecutionPlan;
+  readonly backend: CpuBackend;
+  readonly model: Pointer;
+  readonly directory: string;
+}
+
+class LlamaEngine implements Engine {
+  readonly plan: ExecutionPlan;
+  readonly info: EngineInfo;
+  readonly vocabulary: Vocabulary;
+  readonly vocabularyHandle: VocabularyHandle;
+  readonly abortFlag: Uint8Array;
+  readonly #native: Native;
+  readonly #model: Pointer;
+  readonly #context: Pointer;
+  readonly #pool: ThreadPool;
+  readonly #memory: SequenceMemory;
+  readonly #batch: FlatBatch;
+  readonly #rows: LogitsRows;
+  #threadLimit: number;
+  #threads = 0;
+  #open = true;
+
+  /** Frees all that it made when it throws, but not the model. */
+  constructor({ native, plan, backend, model, directory }: LlamaParts) {
+    const capabilities = capabilitiesOf(native, model, plan);
+    const trainedContext = native.trainedContext(model);
+    const contextPerSlot = Math.min(plan.contextPerSlot, trainedContext);
+    this.plan = plan;
+    this.info = {
+      library: `llama.cpp ${native.version}`,
+      cpuVariant: backend.variant,
+      description: describe(native, model, plan),
+      contextPerSlot,
+      trainedContext,
+      capabilities,
+    };
+    this.vocabularyHandle = { kind: "llama", libraryDirectory: directory, model };
+    this.vocabulary = openLlamaVocabulary(this.vocabularyHandle);
+    // The zero after the flag is part of what native code reads.
+    this.abortFlag = new Uint8Array(new SharedArrayBuffer(8), 0, 1);
+    this.#native = native;
+    this.#model = model;
+    this.#context = newContext(native, plan, { model, contextPerSlot, abortFlag: addressOf(this.abortFlag) });
+    try {
+      this.#pool = new ThreadPool(native, backend.backend, plan);
+    } catch (error) {
+      native.freeContext(this.#context);
+      throw error;
+    }
+    native.attachThreadPool(this.#context, this.#pool.address, this.#pool.address);
+    this.#memory = new SequenceMemory(native, this.#context, { plan, capabilities });
+    this.#batch = new FlatBatch({
+      tokens: native.batchLimit(this.#context),
+      outputs: plan.outputs,
+      vocabularySize: this.vocabulary.size,
+      held: this.#memory.held,
+    });
+    this.#rows = new LogitsRows(this.vocabulary.size);
+    this.#threadLimit = plan.threads;
+  }
+
+  step(batch: Batch): StepOutput {
+    this.#requireOpen();
+    const flat = this.#batch;
+    flat.fill(batch);
+    for (const { from, count } of batch) if (from + count > this.info.contextPerSlot) return new LlamaOutput("no-room");
+    if (batch.length === 0) return new LlamaOutput("done");
+    this.#useThreads(flat.hasPrefill);
+    const result = this.#native.decode(this.#context, flat.native);
+    switch (result) {
+      case decodeResults.done:
+        for (const { slot, from, count } of batch) this.#memory.held[slot] = from + count;
+        if (flat.rows > 0) this.#rows.refresh(this.#native.logits(this.#context), flat.rows);
+        return new LlamaOutput("done", { batch, firstRow: flat.firstRow, rows: this.#rows });
+      case decodeResults.noRoom:
+        return new LlamaOutput("no-room");
+      case decodeResults.aborted:
+        this.#memory.recount(batch);
+        return new LlamaOutput("aborted");
+      default:
+        this.#memory.recount(batch);
+        throw failure("engine_failed", { problem: `llama_decode returned ${result}; the log says why` });
+    }
+  }
+
+  held(slot: number): number {
+    return this.#memory.heldBy(slot);
+  }
+
+  trim(slot: number, length: number): boolean {
+    this.#requireOpen();
+    return this.#memory.trim(slot, length);
+  }
+
+  copy(from: number, to: number, length: number): boolean {
+    this.#requireOpen();
+    return this.#memory.copy(from, to, length);
+  }
+
+  save(slot: number, into?: SavedSequence): SavedSequence {
+    this.#requireOpen();
+    return this.#memory.save(slot, into);
+  }
+
+  restore(slot: number, saved: SavedSequence): void {
+    this.#requireOpen();
+    this.#memory.restore(slot, saved);
+  }
+
+  setThreads(threads: number): void {
+    if (!(Number.isInteger(threads) && threads >= 1 && threads <= this.plan.threads)) {
+      throw failure("engine_failed", { problem: `${threads} threads, where the plan has ${this.plan.threads}` });
+    }
+    this.#threadLimit = threads;
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#native.detachThreadPool(this.#context);
+    this.#native.freeContext(this.#context);
+    this.#pool[Symbol.dispose]();
+    this.#native.freeModel(this.#model);
+  }
+
+  /** The library takes every batch of more than one token for a prefill; here decodes of many sequences are decodes. */
+  #useThreads(prefill: boolean): void {
+    const { threads, batchThreads } = this.plan;
+    const planned = prefill ? batchThreads : threads;
+    const wanted = this.#threadLimit < threads ? Math.min(planned, this.#threadLimit) : planned;
+    if (wanted === this.#threads) return;
+    this.#native.setThreads(this.#context, wanted, wanted);
+    this.#threads = wanted;
+  }
+
+  #requireOpen(): void {
+    if (!this.#open) throw failure("engine_failed", { problem: "it is closed" });
+  }
+}
+
+interface Computed {
+  readonly batch: Batch;
+  readonly firstRow: Int32Array;
+  readonly rows: LogitsRows;
+}
+
+class LlamaOutput implements StepOutput {
+  readonly status: StepOutput["status"];
+  readonly #computed: Computed | undefined;
+
+  constructor(status: StepOutput["status"], computed?: Computed) {
+    this.status = status;
+    this.#computed = computed;
+  }
+
+  logits(index: number, at?: number): Float32Array {
+    const item = this.#computed?.batch[index];
+    if (item === undefined)
+      throw failure("engine_failed", { problem: `the step (${this.status}) has no item ${index}` });
+    const row = outputsOf(item) - item.count + (at ?? item.count - 1);
+    if (!(row >= 0 && row < outputsOf(item))) {
+      throw failure("engine_failed", { problem: `token ${at ?? "last"} of item ${index} asked for no logits` });
+    }
+    return this.#computed!.rows.at(this.#computed!.firstRow[index]! + row);
+  }
+}
+
+function capabilitiesOf(native: Native, model: Pointer, plan: ExecutionPlan): Capabilities {
+  const window = Math.max(0, native.slidingWindow(model));
+  const recurrent = native.isRecurrent(model) || native.isHybrid(model);
+  const encoder = native.hasEncoder(model) || !native.hasDecoder(model);
+  if (encoder)
+    throw failure("invalid_model_file", { file: plan.modelFile, problem: "is an encoder: it cannot generate" });
+  // A saved state has only what the window still sees, swaFull or not.
+  return {
+    trimInPlace: !recurrent && (window === 0 || plan.swaFull),
+    trimAfterRestore: !recurrent && window === 0,
+    window,
+    recurrent,
+    encoder,
+  };
+}
+
+function describe(native: Native, model: Pointer, plan: ExecutionPlan): string {
+  const text = Buffer.alloc(256);
+  native.describeModel(model, text, text.length);
+  const name = text.toString("utf8", 0, text.indexOf(0));
+  return `${name}, ${Math.round(native.modelBytes(model) / 1e6)} MB, ${plan.kvLayout} ${plan.kvTypeK}/${plan.kvTypeV} KV`;
+}

@@ -1,0 +1,69 @@
+import { readFileSync } from "node:fs";
+import { freemem } from "node:os";
+import { dirname, join } from "node:path";
+
+/**
+ * Bytes that this process could still take without swapping or being killed: the smallest of the machine's free memory
+ * and what each enclosing control group (v1 or v2) leaves. Page cache that can be dropped counts as free. `root` is
+ * where `/proc` and `/sys` are.
+ */
+export function availableMemory(root = "/"): number {
+  const machine = fieldOf(read(join(root, "proc/meminfo")), "MemAvailable:");
+  const groups = controlGroups(root)
+    .map(leftInGroup)
+    .filter((left) => left !== undefined);
+  return Math.max(0, Math.min(machine === undefined ? freemem() : machine * 1024, ...groups));
+}
+
+interface ControlGroup {
+  readonly folder: string;
+  readonly limit: string;
+  readonly usage: string;
+  /** Field of `memory.stat`: cache that was not used for long. */
+  readonly droppable: string;
+}
+
+const version2 = { limit: "memory.max", usage: "memory.current", droppable: "inactive_file" };
+const version1 = {
+  limit: "memory.limit_in_bytes",
+  usage: "memory.usage_in_bytes",
+  droppable: "total_inactive_file",
+};
+
+/** The process's groups and all above them: each may have a limit. Files that do not exist say nothing. */
+function controlGroups(root: string): ControlGroup[] {
+  const groups: ControlGroup[] = [];
+  for (const line of (read(join(root, "proc/self/cgroup")) ?? "").split("\n")) {
+    const [, controllers, path] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? [];
+    if (path === undefined || controllers === undefined) continue;
+    const isVersion2 = controllers === "";
+    if (!isVersion2 && !controllers.split(",").includes("memory")) continue;
+    const mount = join(root, isVersion2 ? "sys/fs/cgroup" : "sys/fs/cgroup/memory");
+    for (let group = path; ; group = dirname(group)) {
+      groups.push({ folder: join(mount, group), ...(isVersion2 ? version2 : version1) });
+      if (group === "/") break;
+    }
+  }
+  return groups;
+}
+
+function leftInGroup(group: ControlGroup): number | undefined {
+  const limit = Number.parseInt(read(join(group.folder, group.limit)) ?? "", 10);
+  const usage = Number.parseInt(read(join(group.folder, group.usage)) ?? "", 10);
+  // "max" is no limit; neither is version 1's 2^63 rounded to pages, which the machine's own memory undercuts.
+  if (Number.isNaN(limit) || Number.isNaN(usage)) return undefined;
+  return limit - usage + (fieldOf(read(join(group.folder, "memory.stat")), group.droppable) ?? 0);
+}
+
+function fieldOf(text: string | undefined, name: string): number | undefined {
+  const line = text?.split("\n").find((line) => line.startsWith(`${name} `));
+  return line === undefined ? undefined : Number.parseInt(line.slice(name.length), 10);
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,145 @@
+import { expect, test } from "vitest";
+import { ThreadGovernor } from "./thread-governor.ts";
+
+/** A machine in numbers: how long a step takes with so many threads beside so many busy neighbours. */
+interface Machine {
+  readonly cores: number;
+  /** A step at a moment when a barrier waits for a core takes this many times as long. */
+  readonly penalty: number;
+  /** Spread of the durations of equal steps (standard deviation of their logarithm). */
+  readonly noise: number;
+}
+
+interface Phase {
+  readonly seconds: number;
+  /** Cores that neighbours keep busy: all of the time, or this share of the steps. */
+  readonly busy: number;
+  readonly share?: number;
+  /** Everything is this many times slower, whatever the threads. */
+  readonly slow?: number;
+}
+
+const twoCores: Machine = { cores: 2, penalty: 8, noise: 0.1 };
+
+/** Runs phases of equal decodes of 8 sequences and says, for each, its speed over that of the best fixed count. */
+function simulate(machine: Machine, phases: readonly Phase[], governor = new ThreadGovernor(machine.cores)) {
+  const random = generator(7);
+  let threads = machine.cores;
+  let changes = 0;
+  const results = phases.map((phase) => {
+    const cost = (count: number, hit: boolean): number => {
+      const crowded = hit && count > machine.cores - phase.busy;
+      return ((20 * (phase.slow ?? 1)) / count ** 0.9) * (crowded ? machine.penalty : 1);
+    };
+    const share = phase.busy === 0 ? 0 : (phase.share ?? 1);
+    const best = Math.min(
+      ...Array.from({ length: machine.cores }, (_, i) => share * cost(i + 1, true) + (1 - share) * cost(i + 1, false)),
+    );
+    let now = 0;
+    let steps = 0;
+    for (; now < phase.seconds * 1000; steps++) {
+      const noise = Math.exp(machine.noise * (random() + random() + random() + random() - 2) * Math.sqrt(3));
+      const milliseconds = cost(threads, random() < share) * noise;
+      now += milliseconds;
+      const settled = governor.settled;
+      threads = governor.observe({ tokens: 8, milliseconds });
+      if (governor.settled !== settled) changes++;
+    }
+    return { speed: (steps * best) / now, threads: governor.settled };
+  });
+  return { results, changes };
+}
+
+/** Numbers in 0..1, the same in every run (mulberry32). */
+function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+test("alone it keeps all threads and loses next to nothing to its trials", () => {
+  const { results, changes } = simulate(twoCores, [{ seconds: 300, busy: 0 }]);
+  expect(results[0]!.speed).toBeGreaterThan(0.98);
+  expect(changes).toBe(0);
+});
+
+test("noise of a third does not make it flap", () => {
+  const { results, changes } = simulate({ ...twoCores, noise: 0.33 }, [{ seconds: 300, busy: 0 }]);
+  expect(results[0]!.speed).toBeGreaterThan(0.9);
+  expect(changes).toBeLessThan(6);
+});
+
+test.each([3, 8, 400])(
+  "a neighbour that makes steps %i times as long costs it one thread, and it comes back",
+  (penalty) => {
+    const { results } = simulate({ ...twoCores, penalty }, [
+      { seconds: 10, busy: 0 },
+      { seconds: 60, busy: 1 },
+      { seconds: 120, busy: 0 },
+    ]);
+    expect(results.map(({ threads }) => threads)).toEqual([2, 1, 2]);
+    expect(results[1]!.speed).toBeGreaterThan(penalty === 400 ? 0.6 : 0.9);
+    expect(results[2]!.speed).toBeGreaterThan(0.7);
+  },
+);
+
+test("it drops a thread within three steps of a catastrophe", () => {
+  const governor = new ThreadGovernor(2);
+  for (let i = 0; i < 30; i++) governor.observe({ tokens: 8, milliseconds: 10 });
+  const counts = [1, 2, 3].map(() => governor.observe({ tokens: 8, milliseconds: 80 }));
+  expect(counts).toContain(1);
+});
+
+test("a neighbour that was there from the start is found too", () => {
+  const { results } = simulate(twoCores, [{ seconds: 30, busy: 1 }]);
+  expect(results[0]).toMatchObject({ threads: 1 });
+  expect(results[0]!.speed).toBeGreaterThan(0.85);
+});
+
+test("beside a neighbour that comes and goes it stays above half of the best", () => {
+  const { results } = simulate(twoCores, [
+    { seconds: 10, busy: 0 },
+    { seconds: 120, busy: 1, share: 0.2 },
+  ]);
+  expect(results[1]!.speed).toBeGreaterThan(0.5);
+});
+
+test("two neighbours on eight cores cost two threads, though one less is no better", () => {
+  const { results } = simulate({ cores: 8, penalty: 8, noise: 0.1 }, [
+    { seconds: 5, busy: 0 },
+    { seconds: 60, busy: 2 },
+    { seconds: 120, busy: 0 },
+  ]);
+  expect(results.map(({ threads }) => threads)).toEqual([8, 6, 8]);
+  expect(results[1]!.speed).toBeGreaterThan(0.8);
+});
+
+test("when everything is slower, fewer threads are no answer", () => {
+  const { results, changes } = simulate(twoCores, [
+    { seconds: 10, busy: 0 },
+    { seconds: 60, busy: 0, slow: 5 },
+    { seconds: 60, busy: 0 },
+  ]);
+  expect(results.map(({ threads }) => threads)).toEqual([2, 2, 2]);
+  expect(changes).toBeLessThanOrEqual(2);
+});
+
+test("a step of another size is no reason to worry", () => {
+  const governor = new ThreadGovernor(4);
+  let changes = 0;
+  for (let i = 0; i < 500; i++) {
+    const tokens = i % 10 === 0 ? 512 : 8;
+    governor.observe({ tokens, milliseconds: tokens });
+    if (governor.settled !== 4) changes++;
+  }
+  expect(changes).toBe(0);
+});
+
+test("with one thread there is nothing to decide", () => {
+  const governor = new ThreadGovernor(1);
+  for (let i = 0; i < 100; i++) expect(governor.observe({ tokens: 1, milliseconds: i % 7 === 0 ? 3000 : 5 })).toBe(1);
+});

@@ -41,8 +41,7 @@ export async function readGgufHeader(path: string): Promise<GgufHeader> {
       await handle.close();
     }
   } catch (thrown) {
-    const problem = thrown instanceof HeaderProblem ? thrown.message : openProblem(thrown);
-    throw failure("invalid_model_file", { file: path, problem }, thrown);
+    throw failure("invalid_model_file", { file: path, problem: problemOf(thrown) }, thrown);
   }
 }
 
@@ -53,9 +52,11 @@ const openProblems: Readonly<Record<string, string>> = {
   EPERM: "no permission to read it",
 };
 
-function openProblem(thrown: unknown): string {
+function problemOf(thrown: unknown): string {
+  if (thrown instanceof HeaderProblem) return thrown.message;
   const { code, message } = thrown as NodeJS.ErrnoException;
-  return openProblems[code ?? ""] ?? `it cannot be read: ${message}`;
+  if (code === undefined) throw thrown;
+  return openProblems[code] ?? `it cannot be read: ${message}`;
 }
 
 async function parse(file: string, reader: HeaderReader, fileBytes: number): Promise<GgufHeader> {

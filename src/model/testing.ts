@@ -1,0 +1,133 @@
+import { alignUp } from "./tensors.ts";
+
+/** Values of a synthetic GGUF file by the format's names for their types. */
+export type GgufValue =
+  | { readonly u32: number }
+  | { readonly u64: bigint }
+  | { readonly f32: number }
+  | { readonly bool: boolean }
+  | { readonly text: string }
+  | { readonly texts: readonly string[] }
+  | { readonly u32s: readonly number[] }
+  | { readonly bools: readonly boolean[] }
+  /** Type number and payload as they are. */
+  | { readonly raw: readonly [type: number, bytes: Buffer] };
+
+export interface GgufTensor {
+  readonly name: string;
+  readonly dimensions: readonly (number | bigint)[];
+  /** Number of its type; 0 = f32. */
+  readonly type?: number;
+  /** Default: behind the tensor before it. */
+  readonly offset?: number;
+}
+
+export interface GgufParts {
+  readonly magic?: string;
+  readonly version?: number;
+  readonly metadata?: readonly (readonly [key: string, value: GgufValue])[];
+  readonly tensors?: readonly GgufTensor[];
+  /** What the header claims; default: the truth. */
+  readonly metadataCount?: bigint;
+  readonly tensorCount?: bigint;
+  /** Bytes missing at the end. */
+  readonly cut?: number;
+}
+
+/** Metadata of a tiny but complete Llama: 2 layers, 4 heads (2 for keys and values), 32 wide, 8 tokens. */
+export const tinyLlama: readonly (readonly [string, GgufValue])[] = [
+  ["general.architecture", { text: "llama" }],
+  ["general.name", { text: "Tiny" }],
+  ["general.file_type", { u32: 0 }],
+  ["llama.block_count", { u32: 2 }],
+  ["llama.context_length", { u32: 512 }],
+  ["llama.embedding_length", { u32: 32 }],
+  ["llama.feed_forward_length", { u32: 64 }],
+  ["llama.attention.head_count", { u32: 4 }],
+  ["llama.attention.head_count_kv", { u32: 2 }],
+  ["tokenizer.ggml.tokens", { texts: ["a", "b", "c", "d", "e", "f", "g", "<eos>"] }],
+  ["tokenizer.ggml.scores", { u32s: [1, 2, 3] }],
+  ["tokenizer.chat_template", { text: "{{ messages }}" }],
+];
+
+export const tinyTensors: readonly GgufTensor[] = [
+  { name: "token_embd.weight", dimensions: [32, 8] },
+  { name: "blk.0.attn_q.weight", dimensions: [32, 32], type: 2 },
+  { name: "output_norm.weight", dimensions: [32] },
+];
+
+/** The bytes of a GGUF file; without arguments a valid one. */
+export function buildGguf(parts: GgufParts = {}): Buffer {
+  const metadata = parts.metadata ?? tinyLlama;
+  const tensors = parts.tensors ?? tinyTensors;
+  const infos: Buffer[] = [];
+  let dataBytes = 0;
+  for (const tensor of tensors) {
+    const offset = tensor.offset ?? alignUp(dataBytes, 32);
+    infos.push(
+      text(tensor.name),
+      u32(tensor.dimensions.length),
+      ...tensor.dimensions.map((size) => u64(BigInt(size))),
+      u32(tensor.type ?? 0),
+      u64(BigInt(offset)),
+    );
+    dataBytes = offset + tensorBytes(tensor);
+  }
+  const header = Buffer.concat([
+    Buffer.from(parts.magic ?? "GGUF", "latin1"),
+    u32(parts.version ?? 3),
+    u64(parts.tensorCount ?? BigInt(tensors.length)),
+    u64(parts.metadataCount ?? BigInt(metadata.length)),
+    ...metadata.flatMap(([key, value]) => [text(key), valueBytes(value)]),
+    ...infos,
+  ]);
+  const file = Buffer.alloc(alignUp(header.length, 32) + dataBytes);
+  header.copy(file);
+  return file.subarray(0, file.length - (parts.cut ?? 0));
+}
+
+/** Only for what the builder is used with: f32 and q4_0; anything else takes no room. */
+function tensorBytes({ dimensions, type = 0 }: GgufTensor): number {
+  const elements = Number(dimensions.reduce<bigint>((product, size) => product * BigInt(size), 1n));
+  if (type === 0) return elements < 1e6 ? elements * 4 : 0;
+  return type === 2 ? (elements / 32) * 18 : 0;
+}
+
+function valueBytes(value: GgufValue): Buffer {
+  if ("u32" in value) return Buffer.concat([u32(4), u32(value.u32)]);
+  if ("u64" in value) return Buffer.concat([u32(10), u64(value.u64)]);
+  if ("bool" in value) return Buffer.concat([u32(7), Buffer.of(Number(value.bool))]);
+  if ("text" in value) return Buffer.concat([u32(8), text(value.text)]);
+  if ("texts" in value) return array(8, value.texts.map(text));
+  if ("u32s" in value) return array(4, value.u32s.map(u32));
+  if ("bools" in value)
+    return array(
+      7,
+      value.bools.map((item) => Buffer.of(Number(item))),
+    );
+  if ("raw" in value) return Buffer.concat([u32(value.raw[0]), value.raw[1]]);
+  const float = Buffer.alloc(4);
+  float.writeFloatLE(value.f32);
+  return Buffer.concat([u32(6), float]);
+}
+
+function array(type: number, items: readonly Buffer[]): Buffer {
+  return Buffer.concat([u32(9), u32(type), u64(BigInt(items.length)), ...items]);
+}
+
+function text(value: string): Buffer {
+  const bytes = Buffer.from(value, "utf8");
+  return Buffer.concat([u64(BigInt(bytes.length)), bytes]);
+}
+
+function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+function u64(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt.asUintN(64, value));
+  return bytes;
+}

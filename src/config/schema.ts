@@ -19,7 +19,7 @@ export const configSchema = z.strictObject({
   port: wholeNumber(0, 65_535),
   parallel: wholeNumber(1, 256),
   context: wholeNumber(64, 1_048_576),
-  threads: z.union([z.literal("auto"), z.int().min(1).max(1024)]).describe('"auto" or a whole number from 1 to 1024'),
+  threads: z.union([z.literal("auto"), z.int().min(1).max(512)]).describe('"auto" or a whole number from 1 to 512'),
   engine: line(1000)
     .regex(/^(llama|fake|fake\?.*)$/)
     .describe('"llama", "fake", or "fake?" with options'),

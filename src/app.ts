@@ -1,0 +1,168 @@
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { getPriority, setPriority } from "node:os";
+import type { AddressInfo } from "node:net";
+import { resolve } from "node:path";
+import type { FastifyInstance } from "fastify";
+import { assertBindAllowed } from "./config/bind.ts";
+import type { Config } from "./config/schema.ts";
+import type { Backend } from "./core/backend.ts";
+import { failure } from "./core/errors.ts";
+import { defaultPlan, type ExecutionPlan } from "./core/execution-plan.ts";
+import type { EngineInfo } from "./engine/engine.ts";
+import { quantizedTypes, quantizeModel, type QuantizedType } from "./engine/llama/quantize.ts";
+import { openEngine } from "./engine/open.ts";
+import { threadsForThisMachine } from "./host/cpu-lease.ts";
+import { EngineHost } from "./host/engine-host.ts";
+import { buildServer } from "./http/server.ts";
+import { LocalBackend } from "./inference/local-backend.ts";
+import { assertFits } from "./model/assert-fits.ts";
+import { resolveModel, type PullProgress } from "./model/resolve-model.ts";
+import { createLogger } from "./telemetry/log.ts";
+
+/** The largest body that is read: far beyond any context. */
+const bodyLimit = 16 * 1024 * 1024;
+/** How long requests may go on after the first Ctrl-C or SIGTERM. */
+const drainMs = 5000;
+/** The server's nice value: a step of the engine waits for its slowest thread, the server can wait. */
+const serverPriority = 10;
+
+/** A server that answers, in the words that its banner needs. */
+export interface Served {
+  readonly url: string;
+  readonly modelId: string;
+  readonly plan: ExecutionPlan;
+  readonly info: EngineInfo;
+  readonly hasChatTemplate: boolean;
+  readonly needsKey: boolean;
+}
+
+interface ServeOptions {
+  /** Ends the server, or its start. */
+  readonly signal: AbortSignal;
+  readonly onPull: (progress: PullProgress) => void;
+  /** HTTP answers, with 503 until the model is loaded. */
+  readonly onListening: (at: { readonly url: string; readonly modelId: string }) => void;
+  readonly onReady: (served: Served) => void;
+}
+
+/**
+ * Serves until `signal` aborts, then lets running requests end for a few seconds. Throws a MillraceError when it cannot
+ * start, or the signal's reason when it was stopped before the model was there.
+ */
+export async function serve(config: Config, options: ServeOptions): Promise<void> {
+  const { signal } = options;
+  assertBindAllowed(config);
+  const logger = createLogger({ level: config.logLevel });
+  const { modelId, plan, hasChatTemplate } = await prepare(config, options);
+  const stopped = stopOf(signal);
+  await using host = EngineHost.start({ engine: config.engine, plan }, { modelId, logger });
+  yieldToEngine();
+  const server = buildServer({ backends: [host], logger, apiKeys: config.apiKeys, bodyLimit, drainMs });
+  try {
+    const url = await listen(server, config);
+    options.onListening({ url, modelId });
+    const info = await Promise.race([host.ready(), stopped]);
+    if (info === "stopped") return;
+    options.onReady({ url, modelId, plan, info, hasChatTemplate, needsKey: config.apiKeys.length > 0 });
+    await stopped;
+  } finally {
+    await server.close();
+  }
+}
+
+/** The model of `config` in this process, for one request at a time. Blocks the thread while it loads. */
+export async function openLocal(config: Config, onPull: (progress: PullProgress) => void): Promise<Backend> {
+  const { modelId, plan } = await prepare({ ...config, parallel: 1 }, { onPull });
+  return new LocalBackend(openEngine({ engine: config.engine, plan }), modelId);
+}
+
+interface QuantizeOptions {
+  readonly type: string;
+  readonly output: string;
+  readonly onPull: (progress: PullProgress) => void;
+  readonly onBegin: (bytes: number) => void;
+}
+
+/** Writes `config.model` again in another number format; blocks the thread. Sizes are in bytes. */
+export async function quantize(config: Config, options: QuantizeOptions): Promise<{ before: number; after: number }> {
+  const type = options.type.toLowerCase();
+  if (!isQuantizedType(type)) {
+    const problem = `'${options.type}' is no type of numbers; accepted: ${quantizedTypes.join(", ")}`;
+    throw failure("invalid_config", { problem });
+  }
+  const output = resolve(options.output);
+  if (existsSync(output)) throw failure("invalid_config", { problem: `${output} exists; choose another name` });
+  const { file, header } = await resolveModel(config.model, { home: config.home, onProgress: options.onPull });
+  options.onBegin(header.fileBytes);
+  return quantizeModel({ source: file, output, type, threads: threadsFor(config) });
+}
+
+function isQuantizedType(type: string): type is QuantizedType {
+  return (quantizedTypes as readonly string[]).includes(type);
+}
+
+interface Prepared {
+  readonly modelId: string;
+  readonly plan: ExecutionPlan;
+  readonly hasChatTemplate: boolean;
+}
+
+/** The plan of `config` for a model that is on this disk, checked, and fits into this machine's memory. */
+async function prepare(
+  config: Config,
+  pull: { signal?: AbortSignal; onPull: ServeOptions["onPull"] },
+): Promise<Prepared> {
+  if (config.engine !== "llama") return { modelId: "fake", plan: planFor(config, "fake"), hasChatTemplate: true };
+  const { home } = config;
+  const options = { home, onProgress: pull.onPull, ...(pull.signal === undefined ? {} : { signal: pull.signal }) };
+  const { id, file, header } = await resolveModel(config.model, options);
+  const plan = planFor(config, file);
+  assertFits(header, plan);
+  return { modelId: id, plan, hasChatTemplate: header.hasChatTemplate };
+}
+
+function planFor(config: Config, modelFile: string): ExecutionPlan {
+  const plan = defaultPlan(modelFile, threadsFor(config));
+  const outputs = Math.max(plan.outputs, config.parallel);
+  return { ...plan, slots: config.parallel, contextPerSlot: config.context, outputs };
+}
+
+/** One thread more than this process may run at once makes every step wait for it: what was asked for is capped. */
+function threadsFor({ threads }: Config): number {
+  const lease = threadsForThisMachine();
+  return threads === "auto" ? lease.threads : Math.min(threads, lease.threads);
+}
+
+function yieldToEngine(): void {
+  try {
+    if (getPriority() < serverPriority) setPriority(serverPriority);
+  } catch {
+    // some sandboxes forbid it; it is only a courtesy
+  }
+}
+
+const listenProblems: Readonly<Record<string, string>> = {
+  EACCES: "no permission for this port",
+  EADDRNOTAVAIL: "this machine does not have that address",
+  ENOTFOUND: "there is no such host",
+};
+
+async function listen(server: FastifyInstance, { host, port }: Config): Promise<string> {
+  try {
+    await server.listen({ host, port });
+  } catch (error) {
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    if (code === "EADDRINUSE") throw failure("port_in_use", { host, port }, error);
+    const problem = `cannot listen on ${host}:${port}: ${listenProblems[code] ?? message}`;
+    throw failure("invalid_config", { problem }, error);
+  }
+  const name = ["0.0.0.0", "::"].includes(host) ? "127.0.0.1" : host;
+  return `http://${name.includes(":") ? `[${name}]` : name}:${(server.server.address() as AddressInfo).port}`;
+}
+
+/** Resolves to "stopped" when `signal` aborts. */
+async function stopOf(signal: AbortSignal): Promise<"stopped"> {
+  if (!signal.aborted) await once(signal, "abort");
+  return "stopped";
+}

@@ -1,0 +1,23 @@
+import { inspect } from "node:util";
+import { MillraceError } from "../core/errors.ts";
+
+/** What a command that failed prints, one line unless `verbose`, and its exit code. */
+export function failureReport(thrown: unknown, verbose: boolean): { text: string; exitCode: number } {
+  const expected = thrown instanceof MillraceError && thrown.code !== "internal";
+  const message = thrown instanceof Error ? (innermost(thrown)?.message ?? thrown.message) : String(thrown);
+  const line = message.replace(/\s+/g, " ").trim();
+  const lines = [
+    expected ? `error: ${line}` : `error: ${line || "unknown"} (this is a fault of Millrace; --verbose shows where)`,
+    ...(verbose ? [inspect(thrown)] : []),
+  ];
+  return {
+    text: `${lines.join("\n")}\n`,
+    exitCode: thrown instanceof MillraceError ? (thrown.row.exit ?? 1) : 1,
+  };
+}
+
+/** The row "internal" tells clients nothing; on the command line its cause is what helps. */
+function innermost(thrown: Error): Error | undefined {
+  const hidden = thrown instanceof MillraceError && thrown.code === "internal";
+  return hidden && thrown.cause instanceof Error ? thrown.cause : undefined;
+}

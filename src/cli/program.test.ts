@@ -1,0 +1,68 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { resolve } from "node:path";
+import { expect, test } from "vitest";
+
+const fromSources = ["--import", "tsx", resolve("src/main.ts")];
+const { NODE_OPTIONS: _, ...environment } = process.env;
+
+function millrace(args: readonly string[], env: Record<string, string> = {}, input = "") {
+  const options = { encoding: "utf8", env: { ...environment, ...env }, input } as const;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...fromSources, ...args], options);
+  return { status, stdout, stderr };
+}
+
+const wrong: [name: string, args: string[], says: RegExp][] = [
+  [
+    "an unknown option",
+    ["serve", "--paralel", "4"],
+    /^error: unknown option '--paralel'\n\(Did you mean --parallel\?\)\n$/,
+  ],
+  ["an unknown command", ["serv"], /^error: unknown command 'serv'\n\(Did you mean serve\?\)\n$/],
+  ["an option without its value", ["serve", "--port"], /^error: option '--port <number>' argument missing\n$/],
+  ["a value out of range", ["serve", "--port", "70000"], /^error: port is 70000 \(from --port\); accepted: .*65535\n$/],
+  ["a file that is not there", ["serve", "--config", "/nowhere.yaml"], /^error: cannot read .*\/nowhere\.yaml.*\n$/],
+  ["an argument too much", ["serve", "please"], /^error: too many arguments/],
+  ["an open address without a key", ["serve", "--engine", "fake", "--host", "0.0.0.0"], /^error: .*--api-key KEY.*\n$/],
+  ["a seed that is no number", ["run", "--seed", "x", "hi"], /^error: .*from 0 to 4294967295\.\n$/],
+  ["no prompt at all", ["run", "--engine", "fake"], /^error: there is no prompt.*\n$/],
+  ["a type of numbers that does not exist", ["quantize", "a.gguf", "q9", "b.gguf"], /^error: 'q9' .*q4_0.*\n$/],
+];
+test.each(wrong)("%s: one error on stderr, exit code 2", { timeout: 30_000 }, (_name, args, says) => {
+  expect(millrace(args)).toEqual({ status: 2, stdout: "", stderr: expect.stringMatching(says) });
+});
+
+test("a misspelt variable stops the program; the stack is shown when asked for", { timeout: 30_000 }, () => {
+  const { status, stderr } = millrace(["serve", "--verbose"], { MILLRACE_PROT: "1" });
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/^error: .*MILLRACE_PORT\?\n[^]*layers\.ts/);
+});
+
+test("--version and --help", { timeout: 30_000 }, () => {
+  expect(millrace(["--version"])).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  expect(millrace(["serve", "--help"])).toMatchObject({ status: 0, stdout: expect.stringMatching(/default: 8000/) });
+});
+
+test(
+  "run answers on stdout and nothing else, from an argument or stdin, the same for a seed",
+  { timeout: 30_000 },
+  () => {
+    const answer = millrace(["run", "--engine", "fake", "--seed", "1", "hello"]);
+    expect(answer).toMatchObject({ status: 0, stderr: "" });
+    expect(answer.stdout).toMatch(/\S.*\n$/s);
+    expect(millrace(["run", "--engine", "fake", "--seed", "1"], {}, "hello\n")).toEqual(answer);
+  },
+);
+
+test("a reader that goes away, and Ctrl-C, end an answer", { timeout: 30_000 }, async () => {
+  const args = [...fromSources, "run", "--engine", "fake?stepMs=20", "--seed", "1", "--raw", "a long story"];
+  const start = () => spawn(process.execPath, args, { env: environment, stdio: ["ignore", "pipe", "pipe"] });
+  const left = start();
+  await once(left.stdout, "data");
+  left.stdout.destroy();
+  expect(await once(left, "exit")).toEqual([0, null]);
+  const interrupted = start();
+  await once(interrupted.stdout, "data");
+  interrupted.kill("SIGINT");
+  expect(await once(interrupted, "exit")).toEqual([130, null]);
+});

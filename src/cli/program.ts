@@ -1,0 +1,42 @@
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { failureReport } from "./failure-report.ts";
+import { quantizeCommand } from "./quantize.ts";
+import { runCommand } from "./run.ts";
+import { serveCommand } from "./serve.ts";
+
+/** Runs one command; gives the exit code: 0, 1 = failed, 2 = wrong usage, 130 = stopped by Ctrl-C. */
+export async function runCommandLine(argv: readonly string[]): Promise<number> {
+  surviveClosedPipes();
+  let exitCode = 0;
+  const program = new Command("millrace")
+    .description("Serves open language models.")
+    .version(version(), "-V, --version", "print the version")
+    .exitOverride();
+  for (const command of [serveCommand, runCommand, quantizeCommand]) {
+    program.addCommand(command((code) => (exitCode = code)).copyInheritedSettings(program));
+  }
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // it has said why
+    const report = failureReport(error, argv.includes("--verbose"));
+    process.stderr.write(report.text);
+    return report.exitCode;
+  }
+}
+
+/** A reader that goes away (`millrace run … | head`) is no reason to crash. Whoever writes much looks for itself. */
+function surviveClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
+}
+
+function version(): string {
+  const path = new URL("../../package.json", import.meta.url);
+  return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
+}

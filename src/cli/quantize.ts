@@ -1,0 +1,35 @@
+import { Command } from "commander";
+import { formatBytes } from "../core/format-bytes.ts";
+import { ProgressDisplay } from "./progress.ts";
+import { loadConfig } from "../config/load-config.ts";
+import { addConfigOptions, readFlags } from "./config-options.ts";
+import type { ConfigKey } from "../config/schema.ts";
+
+const settings: readonly ConfigKey[] = ["threads"];
+
+/** `millrace quantize`: writes a model file again with smaller (or larger) numbers. */
+export function quantizeCommand(): Command {
+  const command = new Command("quantize")
+    .description("Write a model file again in another number format.")
+    .argument("<source>", "model name or path of a GGUF file; F16 gives the best result")
+    .argument("<type>", "q4_0, q4_k_m, q8_0, f16, ...")
+    .argument("<output>", "path of the new GGUF file");
+  return addConfigOptions(command, settings).action(async (model: string, type: string, output: string) => {
+    const { config } = loadConfig({ ...readFlags(command, settings), model }, process.env);
+    const progress = new ProgressDisplay(process.stderr);
+    const { quantize } = await import("../app.ts");
+    const begin = performance.now();
+    const { before, after } = await quantize(config, {
+      type,
+      output,
+      onPull: (transfer) => progress.update(transfer),
+      onBegin: (bytes) => {
+        progress.end();
+        process.stderr.write(`Quantizing ${model} (${formatBytes(bytes)}) to ${type} ...\n`);
+      },
+    }).finally(() => progress.end());
+    const seconds = ((performance.now() - begin) / 1000).toFixed(1);
+    const share = Math.round((100 * after) / before);
+    process.stdout.write(`${output}: ${formatBytes(before)} -> ${formatBytes(after)} (${share} %) in ${seconds} s\n`);
+  });
+}

@@ -1,0 +1,76 @@
+import type { ExecutionPlan } from "../src/core/execution-plan.ts";
+import { loadCpuBackend } from "../src/engine/llama/cpu-variant.ts";
+import { FlatBatch } from "../src/engine/llama/flat-batch.ts";
+import { loadModel, newContext } from "../src/engine/llama/load-model.ts";
+import { addressOf, viewFloats, type Native, type Pointer } from "../src/engine/llama/native.ts";
+import { findLibrary, openLibrary, platformDirectory } from "../src/engine/llama/platform-library.ts";
+import { ThreadPool } from "../src/engine/llama/thread-pool.ts";
+import { promptOf, ratesOf, type Burst, type Rates } from "./workload.ts";
+
+/** The least that must be done to get tokens out of the library: decode, find the maximum, decode. The bound for all else. */
+export class BareLoop {
+  readonly #native: Native;
+  readonly #context: Pointer;
+  readonly #memory: Pointer;
+  readonly #batch: FlatBatch;
+  readonly #held: Int32Array;
+  readonly #vocabularySize: number;
+
+  constructor(plan: ExecutionPlan) {
+    const library = findLibrary(platformDirectory());
+    const native = openLibrary(library.directory);
+    const backend = loadCpuBackend(native, library, plan.cpuVariant);
+    const model = loadModel(native, plan, { library, onProgress: () => {} });
+    const never = new Uint8Array(new SharedArrayBuffer(8));
+    const contextPerSlot = plan.contextPerSlot;
+    this.#context = newContext(native, plan, { model, contextPerSlot, abortFlag: addressOf(never) });
+    const pool = new ThreadPool(native, backend.backend, plan);
+    native.attachThreadPool(this.#context, pool.address, pool.address);
+    this.#native = native;
+    this.#memory = native.memory(this.#context)!;
+    this.#vocabularySize = native.vocabularySize(native.vocabulary(model));
+    this.#held = new Int32Array(plan.slots);
+    const { batch: tokens, outputs } = plan;
+    this.#batch = new FlatBatch({ tokens, outputs, vocabularySize: this.#vocabularySize, held: this.#held });
+  }
+
+  run(burst: Burst): Rates {
+    const { sequences, promptTokens, answerTokens } = burst;
+    this.#native.removeRange(this.#memory, -1, -1, -1);
+    this.#held.fill(0);
+    const tokens = Array.from({ length: sequences }, (_, sequence) => {
+      const all = new Int32Array(promptTokens + answerTokens);
+      all.set(promptOf(sequence, burst));
+      return all;
+    });
+    const times: number[][] = tokens.map(() => []);
+    const begin = performance.now();
+    for (let k = 0; k < answerTokens; k++) {
+      const count = k === 0 ? promptTokens : 1;
+      const sampled = this.#step(tokens, count);
+      const now = performance.now() - begin;
+      sampled.forEach((token, sequence) => {
+        tokens[sequence]![promptTokens + k] = token;
+        times[sequence]!.push(now);
+      });
+    }
+    return ratesOf(times, burst);
+  }
+
+  /** Computes the next `count` tokens of each sequence in one call and gives the likeliest token of each. */
+  #step(tokens: readonly Int32Array[], count: number): number[] {
+    const from = this.#held[0]!;
+    this.#batch.fill(tokens.map((all, slot) => ({ slot, tokens: all, from, count, outputs: "last" })));
+    const result = this.#native.decode(this.#context, this.#batch.native);
+    if (result !== 0) throw new Error(`llama_decode returned ${result}`);
+    this.#held.fill(from + count, 0, tokens.length);
+    const rows = viewFloats(this.#native.logits(this.#context)!, tokens.length * this.#vocabularySize);
+    return tokens.map((_, row) => argmax(rows, row * this.#vocabularySize, (row + 1) * this.#vocabularySize));
+  }
+}
+
+function argmax(values: Float32Array, from: number, to: number): number {
+  let best = from;
+  for (let i = from + 1; i < to; i++) if (values[i]! > values[best]!) best = i;
+  return best - from;
+}

@@ -1,0 +1,128 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { defaultPlan, type ExecutionPlan } from "../src/core/execution-plan.ts";
+import { openEngine } from "../src/engine/open.ts";
+import { quantizedTypes, quantizeModel } from "../src/engine/llama/quantize.ts";
+import { threadsForThisMachine } from "../src/host/cpu-lease.ts";
+import { LocalBackend } from "../src/inference/local-backend.ts";
+import { testModel } from "../test/models.ts";
+import { startServer } from "../test/e2e/server.ts";
+import { BareLoop } from "./bare-loop.ts";
+import { runOverHttp } from "./http-client.ts";
+import { show, summarize } from "./statistics.ts";
+import { burstOf, promptOf, ratesOf, type Burst, type Rates } from "./workload.ts";
+
+type Variant = (burst: Burst) => Rates | Promise<Rates>;
+
+/**
+ * Prefill and decode rates of (a) a bare loop over the bindings, (b) inference and scheduler, (c) the server over HTTP.
+ * The variants take turns in an order that is reversed each round; ratios are taken within a round.
+ */
+export async function engine(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: "string", default: "10" },
+      types: { type: "string", default: "q4_1,q4_0" },
+      sequences: { type: "string", default: "1,4,8,16" },
+    },
+  });
+  for (const type of values.types.split(",")) {
+    await compare(await modelOfType(type), {
+      type,
+      rounds: Number(values.rounds),
+      sizes: values.sequences.split(",").map(Number),
+    });
+  }
+}
+
+async function compare(
+  file: string,
+  { type, rounds, sizes }: { type: string; rounds: number; sizes: readonly number[] },
+) {
+  const { threads } = threadsForThisMachine();
+  const plan: ExecutionPlan = { ...defaultPlan(file, threads), slots: 16, contextPerSlot: 256 };
+  const bare = new BareLoop(plan);
+  await using backend = new LocalBackend(openEngine({ engine: "llama", plan }), "bench");
+  await using server = await startServer({ args: ["--model", file, "--parallel", "16", "--context", "256"] });
+  for (const sequences of sizes) {
+    const variants: Record<string, Variant> = {
+      "bare loop": (burst) => bare.run(burst),
+      inference: (burst) => runLocal(backend, burst),
+      ...(sequences === 8 && { http: (burst: Burst) => runOverHttp(server.url, burst) }),
+    };
+    print(`${type}, ${sequences} sequences`, await measure(variants, burstOf(sequences), rounds));
+  }
+}
+
+async function measure(variants: Record<string, Variant>, burst: Burst, rounds: number): Promise<Map<string, Rates[]>> {
+  const results = new Map<string, Rates[]>(Object.keys(variants).map((name) => [name, []]));
+  for (let round = -1; round < rounds; round++) {
+    const order = Object.entries(variants);
+    if (round % 2 !== 0) order.reverse();
+    for (const [name, run] of order) {
+      const rates = await run(burst);
+      if (round >= 0) results.get(name)!.push(rates); // the first round warms up
+    }
+  }
+  return results;
+}
+
+function print(title: string, results: Map<string, Rates[]>): void {
+  console.log(`\n${title}: tok/s, median [interval]; ratio to the bare loop of the same round`);
+  const base = results.get("bare loop")!;
+  for (const [name, rates] of results) {
+    const columns = (["prefill", "decode", "all"] as const).map((column) => {
+      const rate = show(summarize(rates.map((r) => r[column])));
+      const ratio = show(summarize(rates.map((r, round) => r[column] / base[round]![column])), 3);
+      return `${column} ${rate}  ×${ratio}`;
+    });
+    console.log(`  ${name.padEnd(10)} ${columns.join(" | ")}`);
+  }
+}
+
+async function runLocal(backend: LocalBackend, burst: Burst): Promise<Rates> {
+  const begin = performance.now();
+  const times = await Promise.all(
+    Array.from({ length: burst.sequences }, async (_, sequence) => {
+      const arrivals: number[] = [];
+      const request = {
+        id: `bench-${sequence}`,
+        model: "bench",
+        prompt: { kind: "tokens", ids: promptOf(sequence, burst) },
+        maxTokens: burst.answerTokens,
+        sampling: greedy,
+        stop: [],
+        ignoreEos: true,
+      } as const;
+      for await (const event of backend.generate(request, new AbortController().signal)) {
+        if (event.type === "text-delta" && event.tokens.length > 0) arrivals.push(performance.now() - begin);
+      }
+      return arrivals;
+    }),
+  );
+  return ratesOf(times, burst);
+}
+
+const greedy = {
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repeatPenalty: 1,
+  frequencyPenalty: 0,
+  presencePenalty: 0,
+  seed: 0,
+};
+
+/** SmolLM2 as published (q4_1), or requantized by the library into the cache. */
+async function modelOfType(name: string): Promise<string> {
+  const source = await testModel("smollm2");
+  if (name === "q4_1") return source;
+  const type = quantizedTypes.find((known) => known === name);
+  if (type === undefined) throw new Error(`--types ${name}: known are ${quantizedTypes.join(", ")}`);
+  const output = join(import.meta.dirname, "..", ".cache", `smollm2-${type}.gguf`);
+  if (!existsSync(output)) quantizeModel({ source, type, output, threads: threadsForThisMachine().threads });
+  return output;
+}

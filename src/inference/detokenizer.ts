@@ -1,0 +1,17 @@
+/**
+ * Bytes of tokens to text, as they come: a character whose bytes are not all there is held back. All texts together are
+ * what TextDecoder makes of all bytes together; bytes that are no UTF-8 become U+FFFD.
+ */
+export class Detokenizer {
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+  /** The text that became certain with these bytes. */
+  push(bytes: Uint8Array): string {
+    return this.#decoder.decode(bytes, { stream: true });
+  }
+
+  /** What was held back, at the end. */
+  flush(): string {
+    return this.#decoder.decode();
+  }
+}

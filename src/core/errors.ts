@@ -119,8 +119,8 @@ export const errorTable = {
   invalid_model_file: { ...badRequest, message: (a: { file: string; problem: string }) => `${a.file}: ${a.problem}` },
   unknown_model: {
     ...usage,
-    message: (a: { model: string; known: string }) =>
-      `'${a.model}' is neither a file nor a known model; known: ${a.known}`,
+    message: (a: { model: string; advice: string; known: string }) =>
+      `'${a.model}' is neither a file nor a known model${a.advice}; known: ${a.known}`,
   },
   model_source_failed: {
     ...unavailable,

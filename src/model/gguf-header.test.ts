@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -76,9 +77,11 @@ test("version 2 is read as well", async () => {
   expect(await outcome(buildGguf({ version: 2 }))).toBe("fine: llama");
 });
 
+const tensor = (over: object): GgufParts => ({ tensors: [{ name: "t", dimensions: [32], ...over }] });
+const u32 = (value: number) => Buffer.of(value, 0, 0, 0);
+
 describe("what is wrong is named", () => {
   const big = 2n ** 64n - 1n;
-  const tensor = (over: object): GgufParts => ({ tensors: [{ name: "t", dimensions: [32], ...over }] });
   const cases: readonly (readonly [Uint8Array, string])[] = [
     [Buffer.alloc(0), "the file is empty"],
     [Buffer.from("GG"), "not a GGUF file: it begins with 47 47 ('GG') instead of 'GGUF'"],
@@ -156,7 +159,6 @@ describe("what is wrong is named", () => {
   test("a text, an array and an array of texts with lying lengths", async () => {
     const lying = Buffer.alloc(8);
     lying.writeBigUInt64LE(2n ** 50n);
-    const u32 = (value: number) => Buffer.of(value, 0, 0, 0);
     for (const value of [
       [8, lying],
       [9, Buffer.concat([u32(4), lying])],
@@ -166,6 +168,12 @@ describe("what is wrong is named", () => {
         /the header ends within the value of 'lie': it would reach byte \d+, the file has \d+/,
       );
     }
+  });
+
+  test.runIf(process.platform === "linux")("a named pipe is refused, not waited for", async () => {
+    const pipe = join(folder, "pipe.gguf");
+    execFileSync("mkfifo", [pipe]);
+    await expect(readGgufHeader(pipe)).rejects.toThrow("it is not a regular file");
   });
 
   test("no file, a directory", async () => {

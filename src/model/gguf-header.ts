@@ -1,4 +1,5 @@
-import { open } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { open, stat } from "node:fs/promises";
 import { failure } from "../core/errors.ts";
 import { architectures } from "./architectures.ts";
 import { fileTypes } from "./ggml-types.ts";
@@ -31,18 +32,24 @@ export interface GgufHeader extends ModelShape {
  */
 export async function readGgufHeader(path: string): Promise<GgufHeader> {
   try {
+    // Before opening: that of a named pipe would wait for a writer, for ever.
+    const { size } = await regularFile(path);
     const handle = await open(path, "r");
     try {
-      const stat = await handle.stat();
-      if (stat.isDirectory()) throw new HeaderProblem("it is a directory, not a GGUF file");
-      if (!stat.isFile()) throw new HeaderProblem("it is not a regular file");
-      return await parse(path, new HeaderReader(handle, stat.size), stat.size);
+      return await parse(path, new HeaderReader(handle, size), size);
     } finally {
       await handle.close();
     }
   } catch (thrown) {
     throw failure("invalid_model_file", { file: path, problem: problemOf(thrown) }, thrown);
   }
+}
+
+async function regularFile(path: string): Promise<Stats> {
+  const found = await stat(path);
+  if (found.isDirectory()) throw new HeaderProblem("it is a directory, not a GGUF file");
+  if (!found.isFile()) throw new HeaderProblem("it is not a regular file");
+  return found;
 }
 
 const openProblems: Readonly<Record<string, string>> = {

@@ -34,6 +34,7 @@ export async function* streamFromHub(
     if (blob.size !== source.bytes) {
       throw new SourceProblem(`the file there has ${blob.size} bytes instead of ${source.bytes}`);
     }
+    connection.expect(patience.answerMs, "did not begin to send");
     let received = 0;
     for await (const chunk of blob.stream() as unknown as AsyncIterable<Uint8Array>) {
       connection.expect(patience.stallMs, "sent nothing");

@@ -72,7 +72,7 @@ const reported: readonly (readonly [() => Promise<GgufHeader>, Partial<Execution
     [gemma3, { slots: 1 }, 21, 65.41],
   ];
 
-test.each(reported)("%o with %o: KV %d MiB, compute %d MiB", async (header, over, kv, compute) => {
+test.each(reported)("%o with %o: KV %d MiB, compute %d MiB", async (...[header, over, kv, compute]) => {
   const estimate = estimateMemory(await header(), plan(over));
   expect(estimate.kvCache / mebibyte).toBe(kv);
   expect(Math.abs(estimate.compute / mebibyte / compute - 1)).toBeLessThan(0.1);

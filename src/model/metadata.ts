@@ -1,7 +1,7 @@
 import { HeaderProblem, type HeaderReader } from "./header-reader.ts";
 
 /** A metadata value as far as facts need it: numbers are exact or `undefined`-free doubles, long things are only counted. */
-export type MetadataValue =
+type MetadataValue =
   | string
   | number
   | boolean

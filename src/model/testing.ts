@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import { alignUp } from "./tensors.ts";
 
 /** Values of a synthetic GGUF file by the format's names for their types. */
@@ -130,4 +131,47 @@ function u64(value: bigint): Buffer {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(BigInt.asUintN(64, value));
   return bytes;
+}
+
+/** A zip archive without compression. */
+export function zipOf(members: Readonly<Record<string, Uint8Array>>): Buffer {
+  const locals: Buffer[] = [];
+  const entries: Buffer[] = [];
+  let offset = 0;
+  for (const [name, bytes] of Object.entries(members)) {
+    const names = Buffer.from(name);
+    // Version, flags, method, time, date, checksum, sizes, name length, extra length.
+    const facts = Buffer.alloc(26);
+    facts.writeUInt16LE(20, 0);
+    facts.writeUInt32LE(crc32(bytes), 10);
+    facts.writeUInt32LE(bytes.length, 14);
+    facts.writeUInt32LE(bytes.length, 18);
+    facts.writeUInt16LE(names.length, 22);
+    const place = Buffer.alloc(14);
+    place.writeUInt32LE(offset, 10);
+    const local = Buffer.concat([Buffer.from("PK\u0003\u0004"), facts, names, bytes]);
+    locals.push(local);
+    entries.push(Buffer.from("PK\u0001\u0002\u0014\u0000"), facts, place, names);
+    offset += local.length;
+  }
+  const directory = Buffer.concat(entries);
+  const end = Buffer.alloc(22);
+  end.write("PK\u0005\u0006");
+  end.writeUInt16LE(locals.length, 8);
+  end.writeUInt16LE(locals.length, 10);
+  end.writeUInt32LE(directory.length, 12);
+  end.writeUInt32LE(offset, 16);
+  return Buffer.concat([...locals, directory, end]);
+}
+
+/** A tar archive of regular files. */
+export function tarOf(members: Readonly<Record<string, Uint8Array>>): Buffer {
+  const blocks = Object.entries(members).flatMap(([name, bytes]) => {
+    const header = Buffer.alloc(512);
+    header.write(name);
+    header.write(`${bytes.length.toString(8).padStart(11, "0")} `, 124);
+    header.write("0", 156);
+    return [header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)];
+  });
+  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
 }

@@ -79,18 +79,25 @@ export class HeaderReader {
   async skipTexts(count: number, what: string): Promise<void> {
     if (count > this.remaining / 8) this.#check(count * 8, what);
     for (let left = count; left > 0; left--) {
-      const buffer = this.#buffer;
-      const at = this.#at;
-      // The usual case stays free of promises and BigInt: length and text lie in the buffer.
-      if (at + 8 <= buffer.length && buffer.readUInt32LE(at + 4) === 0) {
-        const end = at + 8 + buffer.readUInt32LE(at);
-        if (end <= buffer.length) {
-          this.#at = end;
-          continue;
-        }
-      }
-      await this.skip(await this.size(`the length of ${what}`), what);
+      left = this.#skipTextsInBuffer(left);
+      if (left > 0) await this.skip(await this.size(`the length of ${what}`), what);
     }
+  }
+
+  /** The usual case, free of promises and BigInt: length and text lie in the buffer. Gives how many are left. */
+  #skipTextsInBuffer(count: number): number {
+    const bytes = this.#buffer;
+    let at = this.#at;
+    let left = count;
+    for (; left > 0 && at + 8 <= bytes.length; left--) {
+      // Lengths below 64 KiB: the six upper bytes are zero.
+      const upper = bytes[at + 2]! | bytes[at + 3]! | bytes[at + 4]! | bytes[at + 5]! | bytes[at + 6]! | bytes[at + 7]!;
+      const end = at + 8 + bytes[at]! + bytes[at + 1]! * 256;
+      if (upper !== 0 || end > bytes.length) break;
+      at = end;
+    }
+    this.#at = at;
+    return left;
   }
 
   #check(length: number, what: string): void {

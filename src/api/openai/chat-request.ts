@@ -1,0 +1,83 @@
+import type { z } from "zod";
+import { z as zod } from "zod";
+import type { ChatMessage } from "../../core/generation.ts";
+import { checkBody } from "./check-body.ts";
+import { commonFields, oneName, toParsedRequest, type Fixed, type ParsedRequest } from "./common-fields.ts";
+import { choiceOf, integerFrom, isEmpty, listOf, objectOf, oneOf, refused, text } from "./fields.ts";
+
+const noTools = "tool calls are not available";
+const noAudio = "audio is not available";
+
+const textPart = objectOf(
+  {
+    type: choiceOf(["text"], ["image_url", "input_audio", "file", "refusal"], "only text can be read"),
+    text: text(),
+    prompt_cache_breakpoint: refused("prompt caching cannot be steered"),
+  },
+  'an object like {"type": "text", "text": "…"}',
+);
+
+const message = objectOf(
+  {
+    role: choiceOf(["system", "developer", "user", "assistant"], ["tool", "function"], noTools),
+    content: zod.union([text(), listOf(textPart, "an array of text parts")], "a string or an array of text parts"),
+    name: text().nullish(),
+    tool_calls: refused(noTools, isEmpty),
+    tool_call_id: refused(noTools),
+    function_call: refused(noTools),
+    audio: refused(noAudio),
+    // These two stand empty in answers, which clients send back as they got them:
+    refusal: refused("refusals have no place in a chat template"),
+    annotations: refused("annotations have no place in a chat template", isEmpty),
+  },
+  'an object like {"role": "user", "content": "…"}',
+);
+
+/** Every field that OpenAI documents for chat completions, and ours. Exported for the test that compares. */
+export const chatFields = {
+  ...commonFields,
+  messages: listOf(message, "an array of one message or more"),
+  max_completion_tokens: integerFrom(1, 2 ** 31 - 1).nullish(),
+  audio: refused(noAudio),
+  modalities: refused("only text can be made", (value) => Array.isArray(value) && value.every(oneOf("text"))),
+  tools: refused(noTools, isEmpty),
+  tool_choice: refused(noTools, oneOf("none", "auto")),
+  parallel_tool_calls: refused(noTools, oneOf(true, false)),
+  functions: refused(noTools, isEmpty),
+  function_call: refused(noTools, oneOf("none", "auto")),
+  response_format: refused('only plain text can be made; accepted: {"type": "text"}', isPlainText),
+  logprobs: refused("token probabilities are not available", oneOf(false)),
+  top_logprobs: refused("token probabilities are not available", oneOf(0)),
+  moderation: refused("there is no moderation"),
+  prediction: refused("predicted output is not used"),
+  reasoning_effort: refused("reasoning cannot be steered"),
+  service_tier: refused('there is one tier; accepted: "auto", "default"', oneOf("auto", "default")),
+  verbosity: refused('verbosity cannot be steered; accepted: "medium"', oneOf("medium")),
+  web_search_options: refused("there is no web search"),
+};
+
+const chatRequest = objectOf(chatFields, "a JSON object");
+
+/** The body of `POST /v1/chat/completions` in our words. Throws a MillraceError that names the field at fault. */
+export function parseChat(body: unknown, fixed: Fixed): ParsedRequest {
+  const fields = checkBody(chatRequest, body);
+  const maxTokens = oneName(fields, "max_tokens", "max_completion_tokens");
+  return toParsedRequest(
+    fields,
+    { prompt: { kind: "chat", messages: fields.messages.map(toMessage) }, maxTokens },
+    fixed,
+  );
+}
+
+function toMessage({ role, content, name }: z.infer<typeof message>): ChatMessage {
+  return {
+    role: role === "developer" ? "system" : role,
+    // Parts are lines of their own, as vLLM and llama-server join them.
+    content: typeof content === "string" ? content : content.map((part) => part.text).join("\n"),
+    ...(typeof name === "string" && { name }),
+  };
+}
+
+function isPlainText(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "type" in value && value.type === "text";
+}

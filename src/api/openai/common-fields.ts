@@ -1,0 +1,120 @@
+import { z } from "zod";
+import { failure } from "../../core/errors.ts";
+import type { GenerationRequest, Prompt, Sampling } from "../../core/generation.ts";
+import { describe } from "./check-body.ts";
+import { flag, ignored, integerFrom, isEmpty, listOf, numberFrom, objectOf, oneOf, refused, text } from "./fields.ts";
+
+const most32Bits = 2 ** 31 - 1;
+const stopLength = "a string of 1 to 1000 characters";
+const stopText = text(stopLength).min(1, stopLength).max(1000, stopLength);
+const stopAccepted = `${stopLength}, or an array of up to 16 of them`;
+
+/** The fields that work the same in both kinds of completion. */
+export const commonFields = {
+  model: text("the id of a served model").nullish(),
+  stream: flag(),
+  stream_options: objectOf(
+    { include_usage: flag(), include_obfuscation: ignored() },
+    'an object like {"include_usage": true}',
+  ).nullish(),
+  max_tokens: integerFrom(1, most32Bits).nullish(),
+  temperature: numberFrom(0, 2).nullish(),
+  top_p: numberFrom(0, 1).nullish(),
+  frequency_penalty: numberFrom(-2, 2).nullish(),
+  presence_penalty: numberFrom(-2, 2).nullish(),
+  stop: z.union([stopText, listOf(stopText, "up to 16 strings", { least: 0, most: 16 })], stopAccepted).nullish(),
+  seed: integerFrom(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER).nullish(),
+  // Not OpenAI's, under their usual names:
+  top_k: integerFrom(-1, most32Bits).nullish(),
+  min_p: numberFrom(0, 1).nullish(),
+  repeat_penalty: numberFrom(0.01, 10).nullish(),
+  repetition_penalty: numberFrom(0.01, 10).nullish(),
+  ignore_eos: flag(),
+  // Without meaning for a local model:
+  user: ignored(),
+  metadata: ignored(),
+  store: ignored(),
+  safety_identifier: ignored(),
+  prompt_cache_key: ignored(),
+  prompt_cache_options: ignored(),
+  prompt_cache_retention: ignored(),
+  // Not yet:
+  n: refused("one answer per request; accepted: 1", oneOf(1)),
+  logit_bias: refused("token biases cannot be set", isEmpty),
+};
+
+type CommonFields = z.infer<z.ZodObject<typeof commonFields>>;
+
+/** What the server, not the client, says about a request. */
+export interface Fixed {
+  readonly id: string;
+  /** For a request that brings no seed. Unsigned 32 bits. */
+  readonly seed: number;
+  /** For a request that names no model. */
+  readonly defaultModel: string;
+}
+
+/** A valid request, and how its answer is to be written. */
+export interface ParsedRequest {
+  readonly request: GenerationRequest;
+  readonly stream: boolean;
+  readonly includeUsage: boolean;
+}
+
+interface Specific {
+  readonly prompt: Prompt;
+  readonly maxTokens: number | undefined;
+}
+
+/** Puts together what is the same in both kinds of completion. */
+export function toParsedRequest(fields: CommonFields, specific: Specific, fixed: Fixed): ParsedRequest {
+  const stream = fields.stream ?? false;
+  if (fields.stream_options && !stream)
+    throw failure("invalid_value", {
+      field: "stream_options",
+      value: "an object",
+      accepted: "null, unless 'stream' is true",
+    });
+  return {
+    request: {
+      id: fixed.id,
+      model: fields.model ?? fixed.defaultModel,
+      prompt: specific.prompt,
+      maxTokens: specific.maxTokens,
+      sampling: toSampling(fields, fixed.seed),
+      stop: typeof fields.stop === "string" ? [fields.stop] : (fields.stop ?? []),
+      ignoreEos: fields.ignore_eos ?? false,
+    },
+    stream,
+    includeUsage: fields.stream_options?.include_usage ?? false,
+  };
+}
+
+function toSampling(fields: CommonFields, seed: number): Sampling {
+  return {
+    temperature: fields.temperature ?? 1,
+    topK: Math.max(0, fields.top_k ?? 0), // -1 = off, as others write it
+    topP: fields.top_p ?? 1,
+    minP: fields.min_p ?? 0,
+    repeatPenalty: oneName(fields, "repetition_penalty", "repeat_penalty") ?? 1,
+    frequencyPenalty: fields.frequency_penalty ?? 0,
+    presencePenalty: fields.presence_penalty ?? 0,
+    seed: (fields.seed ?? seed) >>> 0,
+  };
+}
+
+/** The value of a setting that has two names. Both are welcome as long as they agree. */
+export function oneName<K extends string>(
+  fields: Readonly<Partial<Record<K, number | null | undefined>>>,
+  alias: K,
+  name: K,
+): number | undefined {
+  const [first, second] = [fields[name] ?? undefined, fields[alias] ?? undefined];
+  if (first !== undefined && second !== undefined && first !== second)
+    throw failure("invalid_value", {
+      field: alias,
+      value: describe(second),
+      accepted: `the value of '${name}', or none`,
+    });
+  return first ?? second;
+}

@@ -1,0 +1,29 @@
+import type { FastifyInstance } from "fastify";
+import { formatError } from "../api/openai/error-body.ts";
+import type { BackendStatus } from "../core/backend.ts";
+import { addRoute } from "./add-route.ts";
+import type { Backends } from "./find-backend.ts";
+
+/** Open without a key: load balancers and containers ask it. */
+export const healthPath = "/health";
+
+/** 200 when every model can serve; else 503 with what the first one that cannot is doing. */
+export function addHealthRoute(server: FastifyInstance, backends: Backends): void {
+  addRoute(server, {
+    method: "GET",
+    url: healthPath,
+    handler: (_request, reply) => {
+      for (const backend of backends) {
+        const status = backend.status();
+        if (status.state !== "ready") return reply.code(503).header("retry-after", "1").send(toBody(status));
+      }
+      return reply.send({ status: "ok" });
+    },
+  });
+}
+
+function toBody(status: Exclude<BackendStatus, { state: "ready" }>): object {
+  return status.state === "loading"
+    ? { status: "loading", progress: Math.round(status.progress * 100) / 100 }
+    : { status: "failed", ...formatError(status.error) };
+}

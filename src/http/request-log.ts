@@ -1,0 +1,73 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { MillraceError } from "../core/errors.ts";
+import type { GenerationEvent } from "../core/generation.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { shorten } from "../api/openai/check-body.ts";
+import { healthPath } from "./health-route.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    record: RequestRecord;
+  }
+}
+
+/** What became of one request, for its line in the log. */
+export class RequestRecord {
+  /** Of `performance.now()`, ms. */
+  readonly begun = performance.now();
+  promptTokens: number | undefined;
+  completionTokens: number | undefined;
+  /** From the request's arrival to its first token. */
+  firstTokenMs: number | undefined;
+  finish: string | undefined;
+  error: MillraceError | undefined;
+
+  note(event: GenerationEvent): void {
+    if (event.type === "text-delta") {
+      this.firstTokenMs ??= elapsed(this.begun);
+      this.completionTokens = (this.completionTokens ?? 0) + event.tokens.length;
+    } else if (event.type === "admitted") {
+      this.promptTokens = event.promptTokens.length;
+    } else {
+      this.finish = event.reason;
+      this.completionTokens = event.usage.completionTokens;
+    }
+  }
+}
+
+/** Writes one line per request when its connection is done with it, whether it was answered or the client left. */
+export function logRequests(server: FastifyInstance, logger: Logger): void {
+  server.decorateRequest("record");
+  server.addHook("onRequest", (request, reply, done) => {
+    request.record = new RequestRecord();
+    reply.raw.once("close", () => logRequest(logger, request, reply));
+    done();
+  });
+}
+
+function logRequest(logger: Logger, request: FastifyRequest, { raw }: FastifyReply): void {
+  const { record } = request;
+  const status = raw.writableFinished ? raw.statusCode : 499;
+  const fields = {
+    request: request.id,
+    method: request.method,
+    path: shorten(request.url.split("?")[0]!, 200),
+    status,
+    ms: elapsed(record.begun),
+    promptTokens: record.promptTokens,
+    completionTokens: record.completionTokens,
+    firstTokenMs: record.firstTokenMs,
+    finish: record.finish,
+    error: record.error?.code,
+  };
+  // A server's fault comes with its cause; a client's mistake is the client's business.
+  if (record.error !== undefined && record.error.row.status >= 500)
+    logger.error({ ...fields, err: record.error.cause ?? record.error }, "request");
+  else if (request.routeOptions.url === healthPath) logger.debug(fields, "request");
+  else logger.info(fields, "request");
+}
+
+/** In ms, to the tenth. */
+function elapsed(since: number): number {
+  return Math.round((performance.now() - since) * 10) / 10;
+}

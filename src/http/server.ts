@@ -1,0 +1,66 @@
+import fastify, { type FastifyInstance } from "fastify";
+import { failure } from "../core/errors.ts";
+import { newId } from "../core/ids.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { requireKey } from "./auth.ts";
+import { answerClientError } from "./client-error.ts";
+import { sendFailure, toFailure } from "./error-response.ts";
+import type { Backends } from "./find-backend.ts";
+import { addGenerationRoutes } from "./generation-routes.ts";
+import { addHealthRoute } from "./health-route.ts";
+import { readJsonBodies } from "./json-body.ts";
+import { addModelRoutes } from "./model-routes.ts";
+import { logRequests } from "./request-log.ts";
+import { RequestScopes } from "./request-scopes.ts";
+
+export interface ServerOptions {
+  readonly backends: Backends;
+  readonly logger: Logger;
+  /** Keys of which a request must bring one; empty = open to all. */
+  readonly apiKeys: readonly string[];
+  /** Largest body in bytes. */
+  readonly bodyLimit: number;
+  /** How long `close()` lets running requests go on before it ends them with `shutting_down`, in ms. */
+  readonly drainMs: number;
+}
+
+/** Longer than usual clients and proxies keep theirs: else a request meets a connection that is being closed. */
+const keepAliveTimeout = 75_000;
+/** For a request to arrive completely, in ms. */
+const requestTimeout = 300_000;
+
+/** The HTTP server, not yet listening. Its `close()` takes no more requests, drains, and ends every connection. */
+export function buildServer({ backends, logger, apiKeys, bodyLimit, drainMs }: ServerOptions): FastifyInstance {
+  const server = fastify({
+    logger: false,
+    genReqId: () => newId("req"),
+    bodyLimit,
+    keepAliveTimeout,
+    requestTimeout,
+    return503OnClosing: false, // `RequestScopes` does, in the API's shape
+    forceCloseConnections: "idle",
+    clientErrorHandler: answerClientError,
+    // A path that cannot be decoded; hooks do not run for it.
+    frameworkErrors: (_error, { id, method, url: path }, reply) =>
+      sendFailure(failure("route_not_found", { method, path }), reply.header("x-request-id", id)),
+  });
+  server.addHook("onRequest", (request, reply, done) => {
+    void reply.header("x-request-id", request.id);
+    done();
+  });
+  logRequests(server, logger);
+  const scopes = new RequestScopes(server, drainMs);
+  requireKey(server, apiKeys);
+  readJsonBodies(server);
+  server.setErrorHandler((thrown, request, reply) => {
+    request.record.error = toFailure(thrown, request);
+    sendFailure(request.record.error, reply);
+  });
+  server.setNotFoundHandler(({ method, url }) => {
+    throw failure("route_not_found", { method, path: url.split("?")[0]! });
+  });
+  addHealthRoute(server, backends);
+  addModelRoutes(server, backends);
+  addGenerationRoutes(server, { backends, scopes });
+  return server;
+}

@@ -1,0 +1,29 @@
+import { pino, type Logger } from "pino";
+import { formatLogLine } from "./log-line.ts";
+
+export type { Logger };
+
+interface LoggerOptions {
+  /** Least level that is written; "silent" = nothing. */
+  readonly level: string;
+  /** One readable line per entry instead of JSON; default: whether stderr is a terminal. */
+  readonly readable?: boolean;
+  /** Where lines go; default: stderr (stdout is for answers and the banner). */
+  readonly write?: (line: string) => void;
+}
+
+/** The program's log. Synchronous, so that the last words before a crash are not lost. */
+export function createLogger({ level, readable = process.stderr.isTTY, write = toStderr() }: LoggerOptions): Logger {
+  const options = {
+    level,
+    base: null, // no pid and host: whoever collects logs adds what it needs
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
+  return pino(options, { write: readable ? (line: string) => write(formatLogLine(line)) : write });
+}
+
+function toStderr(): (line: string) => void {
+  const stream = pino.destination({ fd: 2, sync: true });
+  return (line) => void stream.write(line);
+}

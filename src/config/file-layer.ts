@@ -12,7 +12,7 @@ export function fileLayer(path: string): Layer {
   return parseFileLayer(path, readConfigFile(path));
 }
 
-export function parseFileLayer(path: string, text: string): Layer {
+function parseFileLayer(path: string, text: string): Layer {
   const lines = new LineCounter();
   const document = parseYaml(path, text, lines);
   const values = plainValues(path, document);

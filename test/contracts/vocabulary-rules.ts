@@ -7,6 +7,12 @@ import type { EngineProbe } from "./engine-probe.ts";
 const plain = { parseSpecial: false, addSpecial: false };
 const parsed = { parseSpecial: true, addSpecial: false };
 
+/**
+ * What real vocabularies lose: SmolLM2 has no tokens for some control characters and for the first byte of characters
+ * beyond plane 3, gemma takes U+2581 for a space.
+ */
+const unspellable = /[\p{Cc}\u2581\u{40000}-\u{10ffff}]/gu;
+
 const hardTexts = [
   "",
   " ",
@@ -33,7 +39,8 @@ export const vocabularyRules = {
     };
     hardTexts.forEach(roundTrip);
     fc.assert(fc.property(fc.string({ unit: "grapheme", maxLength: 40 }), roundTrip), { numRuns: 100 });
-    fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 40 }), roundTrip), { numRuns: 100 });
+    const anyUnit = fc.string({ unit: "binary", maxLength: 40 }).map((text) => text.replace(unspellable, ""));
+    fc.assert(fc.property(anyUnit, roundTrip), { numRuns: 100 });
   },
 
   "control tokens are parsed only when asked, and shown only when asked": ({ engine: { vocabulary } }: EngineProbe) => {

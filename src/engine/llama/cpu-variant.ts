@@ -2,10 +2,11 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { cpus, homedir } from "node:os";
+import { cpus } from "node:os";
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { failure } from "../../core/errors.ts";
+import { millraceHome } from "../../model/store.ts";
 import type { Native, Pointer } from "./native.ts";
 import type { PlatformLibrary } from "./platform-library.ts";
 
@@ -44,10 +45,11 @@ export function probeVariant(directory: string, command: readonly string[] = pro
   for (;;) {
     const [program, ...args] = [...command, directory, failed.join()];
     const child = spawnSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], timeout: 60_000 });
-    const variant = child.stdout.trim();
+    // They are null when the process could not be made.
+    const [variant, messages] = [child.stdout?.trim() ?? "", child.stderr?.trim() ?? String(child.error)];
     if (variant === "" || failed.includes(variant)) {
       const tried = failed.length === 0 ? "" : ` (tried: ${failed.join(", ")})`;
-      throw refusal(`no CPU variant in ${directory} runs on this machine${tried}: ${child.stderr.trim().slice(-500)}`);
+      throw refusal(`no CPU variant in ${directory} runs on this machine${tried}: ${messages.slice(-500)}`);
     }
     if (child.status === 0) return variant;
     failed.push(variant);
@@ -93,8 +95,7 @@ function readVerdicts(): Record<string, string> {
 }
 
 function verdictFile(): string {
-  const { MILLRACE_HOME, XDG_CACHE_HOME } = process.env;
-  return join(MILLRACE_HOME || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "millrace"), "cpu-variants.json");
+  return join(millraceHome(), "cpu-variants.json");
 }
 
 function verdictKey(version: string): string {

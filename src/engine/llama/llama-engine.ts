@@ -217,6 +217,12 @@ function capabilitiesOf(native: Native, model: Pointer, plan: ExecutionPlan): Ca
 function describe(native: Native, model: Pointer, plan: ExecutionPlan): string {
   const text = Buffer.alloc(256);
   native.describeModel(model, text, text.length);
-  const name = text.toString("utf8", 0, text.indexOf(0));
+  // "llama 256M Q4_1": the size in the middle is the library's guess by the number of layers.
+  const [architecture, , ...weights] = text.toString("utf8", 0, text.indexOf(0)).split(" ");
+  const name = [architecture, formatCount(native.parameters(model)), ...weights].join(" ");
   return `${name}, ${Math.round(native.modelBytes(model) / 1e6)} MB, ${plan.kvLayout} ${plan.kvTypeK}/${plan.kvTypeV} KV`;
+}
+
+function formatCount(parameters: number): string {
+  return parameters < 1e9 ? `${Math.round(parameters / 1e6)}M` : `${(parameters / 1e9).toFixed(1)}B`;
 }

@@ -184,6 +184,7 @@ interface LibraryFunctions {
   trainedContext(model: Pointer): number;
   slidingWindow(model: Pointer): number;
   modelBytes(model: Pointer): number;
+  parameters(model: Pointer): number;
   describeModel(model: Pointer, into: Uint8Array, size: number): number;
   chatTemplate(model: Pointer, name: null): string | null;
   hasEncoder(model: Pointer): boolean;
@@ -259,6 +260,7 @@ const prototypes: Record<keyof LibraryFunctions, string> = {
   trainedContext: "int32 llama_model_n_ctx_train(void *model)",
   slidingWindow: "int32 llama_model_n_swa(void *model)",
   modelBytes: "uint64 llama_model_size(void *model)",
+  parameters: "uint64 llama_model_n_params(void *model)",
   describeModel: "int32 llama_model_desc(void *model, void *buf, size_t buf_size)",
   chatTemplate: "const char *llama_model_chat_template(void *model, const char *name)",
   hasEncoder: "bool llama_model_has_encoder(void *model)",

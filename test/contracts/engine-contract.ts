@@ -4,6 +4,15 @@ import { anItem, EngineProbe, largestDifference } from "./engine-probe.ts";
 import { memoryRules } from "./memory-rules.ts";
 import { vocabularyRules } from "./vocabulary-rules.ts";
 
+function throws(attempt: () => unknown): boolean {
+  try {
+    attempt();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 const stepRules = {
   "different texts give logits that the suite can tell apart": (probe: EngineProbe) => {
     const difference = largestDifference(probe.clean(probe.tokens(40)), probe.clean(probe.tokens(40, 1)));
@@ -153,8 +162,7 @@ const stepRules = {
       "spoils a good item with a bad one": [anItem(1, other), anItem(0, tokens, { from: 19 })],
     };
     for (const [what, batch] of Object.entries(wrong)) {
-      expect(() => engine.step(batch), what).toThrow(Error);
-      expect([engine.held(0), engine.held(1)], what).toEqual([20, 0]);
+      expect([what, throws(() => engine.step(batch)), engine.held(0), engine.held(1)]).toEqual([what, true, 20, 0]);
     }
     probe.expectSame(probe.feed(0, tokens), probe.clean(tokens));
   },

@@ -1,0 +1,187 @@
+import { writeSync } from "node:fs";
+import { failure } from "../../core/errors.ts";
+import type { ExecutionPlan } from "../../core/execution-plan.ts";
+import type { Batch, Capabilities, Engine, EngineInfo, SavedSequence, StepOutput } from "../engine.ts";
+import type { Vocabulary, VocabularyHandle } from "../vocabulary.ts";
+import { checkBatch } from "./check-batch.ts";
+import { FakeVocabulary } from "./fake-vocabulary.ts";
+import { Language } from "./language.ts";
+import { parseFakeOptions, type FakeOptions } from "./options.ts";
+import { pause } from "./pause.ts";
+import { Rows, rowsOf } from "./rows.ts";
+import { Script } from "./script.ts";
+import { SlotMemory } from "./slot-memory.ts";
+
+const trainedContext = 32_768;
+
+/**
+ * An engine without a model, in the same process and with the same rules: it says words that depend on the tokens
+ * before them and on nothing else, costs what its options say, fails when they say, and throws when its caller breaks a
+ * rule that a real engine could not check. For trying the server out, and for every test that needs exact answers.
+ * Options: see options.ts. Throws `invalid_config`, or `invalid_model_file` with loadFails.
+ */
+export function openFakeEngine(
+  plan: ExecutionPlan,
+  options: string,
+  onProgress: (fraction: number) => void = () => {},
+): Engine {
+  const parsed = parseFakeOptions(options);
+  const never = new Uint8Array(1);
+  for (let part = 0; part < 10; part++) {
+    onProgress(part / 10);
+    pause(parsed.loadMs / 10, never);
+  }
+  if (parsed.loadFails)
+    throw failure("invalid_model_file", { file: plan.modelFile, problem: "the fake engine was told to fail" });
+  onProgress(1);
+  return new FakeEngine(plan, { ...parsed, text: options });
+}
+
+/** Opens the vocabulary of an engine with the same options. Throws `invalid_config`. */
+export function openFakeVocabulary(options: string): Vocabulary {
+  return new FakeVocabulary(parseFakeOptions(options));
+}
+
+function capabilitiesOf({ window, recurrent }: FakeOptions, plan: ExecutionPlan): Capabilities {
+  return {
+    trimInPlace: !recurrent && (window === 0 || plan.swaFull),
+    trimAfterRestore: !recurrent && window === 0,
+    window,
+    recurrent,
+    encoder: false,
+  };
+}
+
+class FakeEngine implements Engine {
+  readonly plan: ExecutionPlan;
+  readonly info: EngineInfo;
+  readonly vocabulary: FakeVocabulary;
+  readonly vocabularyHandle: VocabularyHandle;
+  readonly abortFlag = new Uint8Array(new SharedArrayBuffer(1));
+  readonly #options: FakeOptions;
+  readonly #language: Language;
+  readonly #slots: readonly SlotMemory[];
+  readonly #rows: Rows;
+  #steps = 0;
+  #closed = false;
+
+  constructor(plan: ExecutionPlan, options: FakeOptions & { text: string }) {
+    const capabilities = capabilitiesOf(options, plan);
+    const contextPerSlot = Math.min(plan.contextPerSlot, trainedContext);
+    this.plan = plan;
+    this.vocabulary = new FakeVocabulary(options);
+    this.vocabularyHandle = { kind: "fake", options: options.text };
+    this.info = {
+      library: "fake",
+      cpuVariant: "none: nothing is computed",
+      description: `fake model with seed ${options.seed} and ${this.vocabulary.size} tokens`,
+      contextPerSlot,
+      trainedContext,
+      capabilities,
+    };
+    this.#options = options;
+    this.#language = new Language(this.vocabulary, new Script(this.vocabulary, options.script));
+    const shape = { capacity: contextPerSlot, seed: options.seed, capabilities };
+    this.#slots = Array.from({ length: plan.slots }, () => new SlotMemory(shape));
+    this.#rows = new Rows(plan.outputs, this.vocabulary.size);
+  }
+
+  step(batch: Batch): StepOutput {
+    this.#checkOpen();
+    checkBatch(batch, { plan: this.plan, vocabularySize: this.vocabulary.size, held: (slot) => this.held(slot) });
+    for (const { slot } of batch) this.#slot(slot).checkUsable();
+    this.#rows.begin();
+    this.#steps++;
+    this.#crashIfTold();
+    if (this.#steps === this.#options.noRoomAtStep || !this.#fits(batch)) return withoutLogits("no-room");
+    const passed = pause(this.#costOf(batch), this.abortFlag);
+    const tokens = batch.reduce((sum, item) => sum + item.count, 0);
+    // As in a real engine, a part of an aborted batch stays computed: as much of it as there was time for.
+    this.#compute(batch, passed < 1 ? Math.floor(passed * tokens) : tokens);
+    return passed < 1 ? withoutLogits("aborted") : this.#rows.output(batch);
+  }
+
+  held(slot: number): number {
+    return this.#slot(slot).length;
+  }
+
+  trim(slot: number, length: number): boolean {
+    return this.#slot(slot).trim(length);
+  }
+
+  copy(from: number, to: number, length: number): boolean {
+    if (from === to) throw new Error(`slot ${from} cannot be copied to itself`);
+    return this.#slot(to).copyFrom(this.#slot(from), length);
+  }
+
+  save(slot: number, into?: SavedSequence): SavedSequence {
+    return this.#slot(slot).save(into);
+  }
+
+  restore(slot: number, saved: SavedSequence): void {
+    this.#slot(slot).restore(saved);
+  }
+
+  setThreads(threads: number): void {
+    if (!Number.isInteger(threads) || threads < 1 || threads > this.plan.threads)
+      throw new Error(`threads are 1..${this.plan.threads}, not ${threads}`);
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+  }
+
+  #slot(slot: number): SlotMemory {
+    this.#checkOpen();
+    const memory = this.#slots[slot];
+    if (memory === undefined) throw new Error(`slots are 0..${this.plan.slots - 1}, not ${slot}`);
+    return memory;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new Error("the engine is closed");
+  }
+
+  #fits(batch: Batch): boolean {
+    return batch.every((item) => item.from + item.count <= this.info.contextPerSlot);
+  }
+
+  #costOf(batch: Batch): number {
+    const { stepMs, prefillUsPerToken, decodeUsPerSequence, stallAtStep } = this.#options;
+    if (this.#steps === stallAtStep) return Infinity;
+    const tokens = batch.reduce((sum, item) => sum + item.count, 0);
+    const microseconds = prefillUsPerToken * (tokens - batch.length) + decodeUsPerSequence * batch.length;
+    return stepMs + microseconds / 1000;
+  }
+
+  #compute(batch: Batch, mostTokens: number): void {
+    let left = mostTokens;
+    for (const item of batch) {
+      const memory = this.#slot(item.slot);
+      const count = Math.min(item.count, left);
+      left -= count;
+      for (let i = 0; i < count; i++) {
+        memory.append(item.tokens[item.from + i]!);
+        if (i < item.count - rowsOf(item)) continue;
+        this.#language.fill(this.#rows.take(), memory.contextAt(item.from + i));
+      }
+    }
+  }
+
+  #crashIfTold(): void {
+    const { crashAtStep, crash } = this.#options;
+    if (this.#steps !== crashAtStep) return;
+    writeSync(2, `fake engine: crashes at step ${crashAtStep}, as told\n`);
+    if (crash === "abort") process.abort();
+    process.kill(process.pid, crash === "segv" ? "SIGSEGV" : "SIGKILL");
+  }
+}
+
+function withoutLogits(status: "aborted" | "no-room"): StepOutput {
+  return {
+    status,
+    logits: () => {
+      throw new Error(`a step that ended with '${status}' has no logits`);
+    },
+  };
+}

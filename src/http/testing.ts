@@ -1,0 +1,128 @@
+import type { AddressInfo } from "node:net";
+import type { FastifyInstance } from "fastify";
+import type { Backend, BackendStatus } from "../core/backend.ts";
+import { failure } from "../core/errors.ts";
+import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
+import { createLogger } from "../telemetry/log.ts";
+import { buildServer, type ServerOptions } from "./server.ts";
+
+type Script = (request: GenerationRequest, signal: AbortSignal) => AsyncIterable<GenerationEvent>;
+
+/** A backend that plays a script. */
+export class ScriptedBackend implements Backend {
+  readonly model;
+  readonly requests: GenerationRequest[] = [];
+  readonly signals: AbortSignal[] = [];
+  /** Events that were pulled from it. */
+  pulled = 0;
+  currentStatus: BackendStatus = { state: "ready" };
+  readonly #script: Script;
+
+  constructor(script: Script = says("Hello", ", ", "world"), id = "scripted") {
+    this.#script = script;
+    this.model = { id, created: 1_700_000_000, contextLength: 512 };
+  }
+
+  status(): BackendStatus {
+    return this.currentStatus;
+  }
+
+  async *generate(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
+    this.requests.push(request);
+    this.signals.push(signal);
+    for await (const event of this.#script(request, signal)) {
+      this.pulled++;
+      yield event;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+const admitted: GenerationEvent = { type: "admitted", promptTokens: [1, 2, 3] };
+
+/** Says the texts, one token each, and stops. */
+export function says(...texts: string[]): Script {
+  return async function* () {
+    yield admitted;
+    for (const text of texts) yield { type: "text-delta", text, tokens: [7] };
+    yield { type: "finished", reason: "stop", usage: { promptTokens: 3, completionTokens: texts.length } };
+  };
+}
+
+/** Says `text` every `everyMs` until it is told to end, as a real backend ends: by throwing. `everyMs` 0 = at once. */
+export function keepsTalking(text: string, everyMs: number): Script {
+  return async function* (_request, signal) {
+    yield admitted;
+    for (;;) {
+      if (everyMs > 0) await untilAborted(signal, everyMs);
+      if (signal.aborted) throw failure("request_cancelled", undefined);
+      yield { type: "text-delta", text, tokens: [7] };
+    }
+  };
+}
+
+/** Takes its time before the first event. */
+export function thinks(): Script {
+  // eslint-disable-next-line require-yield
+  return async function* (_request, signal) {
+    await untilAborted(signal, 60_000);
+    throw failure("request_cancelled", undefined);
+  };
+}
+
+/** Says the texts, then throws. */
+export function fails(error: unknown, ...texts: string[]): Script {
+  return async function* () {
+    if (texts.length > 0) yield admitted;
+    for (const text of texts) yield { type: "text-delta", text, tokens: [7] };
+    throw error;
+  };
+}
+
+function untilAborted(signal: AbortSignal, most: number): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, most);
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+  });
+}
+
+export interface TestServer extends AsyncDisposable {
+  readonly server: FastifyInstance;
+  readonly backend: ScriptedBackend;
+  readonly port: number;
+  readonly url: string;
+  /** What was logged, parsed. */
+  readonly log: Record<string, unknown>[];
+}
+
+/** A server on a free port over one scripted backend; it closes itself. */
+export async function startServer(script?: Script, over: Partial<ServerOptions> = {}): Promise<TestServer> {
+  const backend = new ScriptedBackend(script);
+  const log: Record<string, unknown>[] = [];
+  const logger = createLogger({
+    level: "debug",
+    readable: false,
+    write: (line) => log.push(JSON.parse(line) as Record<string, unknown>),
+  });
+  const server = buildServer({ backends: [backend], logger, apiKeys: [], bodyLimit: 16_777_216, drainMs: 0, ...over });
+  await server.listen({ host: "127.0.0.1", port: 0 });
+  const { port } = server.server.address() as AddressInfo;
+  const close = () => server.close();
+  return { server, backend, port, url: `http://127.0.0.1:${port}`, log, [Symbol.asyncDispose]: close };
+}
+
+/** Waits until `look` gives true. */
+export async function eventually(look: () => boolean, withinMs = 2000): Promise<void> {
+  const end = performance.now() + withinMs;
+  while (!look()) {
+    if (performance.now() > end) throw new Error("it did not happen in time");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

@@ -196,13 +196,14 @@ test("close lets a stream finish, then ends its connection; idle ones end at onc
   const idle = await dial(it.port);
   idle.socket.write("GET /health HTTP/1.1\r\nhost: x\r\n\r\n");
   await eventually(() => idle.received().includes("ok"));
+  const silent = await dial(it.port);
   const busy = await send(it.port, "/v1/completions", { prompt: "a", stream: true });
   await eventually(() => busy.received().includes("200 OK"));
   const begun = performance.now();
   await it.server.close();
   expect(performance.now() - begun).toBeLessThan(3000);
   expect(busy.received()).toContain("[DONE]");
-  await eventually(() => idle.socket.destroyed && busy.socket.destroyed);
+  await eventually(() => [idle, silent, busy].every(({ socket }) => socket.destroyed));
 });
 
 test("close ends what outlasts the drain time with an error, and refuses what comes meanwhile", async () => {

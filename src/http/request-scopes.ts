@@ -6,32 +6,35 @@ const lastWordsMs = 1000;
 
 /** The signals of running requests: one ends when its client leaves, all end when the server cannot wait any longer. */
 export class RequestScopes {
+  readonly #server: FastifyInstance;
   readonly #open = new Set<AbortController>();
+  #requests = 0;
   #closing = false;
 
   /** `close()` of the server then drains for `drainMs` at most. */
   constructor(server: FastifyInstance, drainMs: number) {
+    this.#server = server;
     const timers: NodeJS.Timeout[] = [];
     server.addHook("preClose", (done) => {
       this.#closing = true;
-      const end = () => this.#end(failure("shutting_down", undefined));
       timers.push(
-        setTimeout(end, drainMs),
+        setTimeout(() => this.#abortAll(), drainMs),
         setTimeout(() => server.server.closeAllConnections(), drainMs + lastWordsMs),
       );
+      this.#disconnectWhenIdle();
       done();
     });
     server.addHook("onClose", (_server, done) => {
       timers.forEach(clearTimeout);
       done();
     });
-    server.addHook("onRequest", (request, reply, done) => {
-      if (this.#closing) return done(failure("shutting_down", undefined));
-      // Its head may already have promised to keep the connection, and Node closes only those that are idle now.
+    server.addHook("onRequest", (_request, reply, done) => {
+      this.#requests++;
       reply.raw.once("close", () => {
-        if (this.#closing) request.raw.socket.end();
+        this.#requests--;
+        this.#disconnectWhenIdle();
       });
-      done();
+      done(this.#closing ? failure("shutting_down", undefined) : undefined);
     });
   }
 
@@ -52,8 +55,16 @@ export class RequestScopes {
     return controller.signal;
   }
 
-  #end(error: MillraceError): void {
-    for (const controller of this.#open) controller.abort(error);
+  #abortAll(): void {
+    for (const controller of this.#open) controller.abort(failure("shutting_down", undefined));
+  }
+
+  /** Node itself waits for connections that were promised to be kept alive, and for those that never sent anything. */
+  #disconnectWhenIdle(): void {
+    if (!this.#closing || this.#requests > 0) return;
+    setImmediate(() => {
+      if (this.#requests === 0) this.#server.server.closeAllConnections();
+    });
   }
 }
 

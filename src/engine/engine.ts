@@ -77,9 +77,12 @@ export interface Engine extends Disposable {
   step(batch: Batch): StepOutput;
   /** Tokens of the slot's sequence that are in memory now. */
   held(slot: number): number;
-  /** Forgets all but the first `length` tokens. False = cannot (see capabilities); then only `trim(slot, 0)` is sure. */
+  /**
+   * Forgets all but the first `length` tokens. False = it cannot (see capabilities) and nothing changed; to 0 it always
+   * can. Throws if fewer are held.
+   */
   trim(slot: number, length: number): boolean;
-  /** Makes `to` hold the first `length` tokens of `from`. False = this memory cannot. */
+  /** Makes `to` hold the first `length` tokens of `from`. False = this memory cannot; `to` may be empty then. */
   copy(from: number, to: number, length: number): boolean;
   /** Copies a slot's state to host memory. With `into`, a buffer of a former save is used again if it is large enough. */
   save(slot: number, into?: SavedSequence): SavedSequence;

@@ -129,7 +129,8 @@ const stepRules = {
     engine.abortFlag[0] = 0;
     expect(output.status).toBe("aborted");
     expect(() => output.logits(0)).toThrow(Error);
-    expect(engine.held(0)).toBeGreaterThanOrEqual(40);
+    // A recurrent state cannot be taken back to where the step began.
+    expect(engine.held(0)).toBeGreaterThanOrEqual(engine.info.capabilities.recurrent ? 0 : 40);
     expect(engine.held(0)).toBeLessThan(90);
     expect(engine.held(1)).toBeLessThan(30);
     probe.expectSame(probe.feed(0, tokens), probe.clean(tokens));

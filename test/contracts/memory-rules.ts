@@ -7,10 +7,11 @@ function expectTrimmed(
   slot: number,
   cut: { tokens: Int32Array; keep: number; must: boolean },
 ): void {
+  const before = probe.engine.held(slot);
   const trimmed = probe.engine.trim(slot, cut.keep);
   if (cut.must) expect(trimmed).toBe(true);
-  if (trimmed) expect(probe.engine.held(slot)).toBe(cut.keep);
-  else probe.clear(slot);
+  expect(probe.engine.held(slot)).toBe(trimmed ? cut.keep : before);
+  if (!trimmed) probe.clear(slot);
   const continued = probe.diverging(cut.tokens, cut.keep);
   probe.expectSame(probe.feed(slot, continued), probe.clean(continued));
 }

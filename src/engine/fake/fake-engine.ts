@@ -89,16 +89,12 @@ class FakeEngine implements Engine {
   step(batch: Batch): StepOutput {
     this.#checkOpen();
     checkBatch(batch, { plan: this.plan, vocabularySize: this.vocabulary.size, held: (slot) => this.held(slot) });
-    for (const { slot } of batch) this.#slot(slot).checkUsable();
     this.#rows.begin();
     this.#steps++;
     this.#crashIfTold();
     if (this.#steps === this.#options.noRoomAtStep || !this.#fits(batch)) return withoutLogits("no-room");
     const passed = pause(this.#costOf(batch), this.abortFlag);
-    const tokens = batch.reduce((sum, item) => sum + item.count, 0);
-    // As in a real engine, a part of an aborted batch stays computed: as much of it as there was time for.
-    this.#compute(batch, passed < 1 ? Math.floor(passed * tokens) : tokens);
-    return passed < 1 ? withoutLogits("aborted") : this.#rows.output(batch);
+    return passed < 1 ? this.#abandon(batch, passed) : this.#complete(batch);
   }
 
   held(slot: number): number {
@@ -154,18 +150,26 @@ class FakeEngine implements Engine {
     return stepMs + microseconds / 1000;
   }
 
-  #compute(batch: Batch, mostTokens: number): void {
-    let left = mostTokens;
+  #complete(batch: Batch): StepOutput {
     for (const item of batch) {
       const memory = this.#slot(item.slot);
-      const count = Math.min(item.count, left);
-      left -= count;
-      for (let i = 0; i < count; i++) {
+      for (let i = 0; i < item.count; i++) {
         memory.append(item.tokens[item.from + i]!);
         if (i < item.count - rowsOf(item)) continue;
         this.#language.fill(this.#rows.take(), memory.contextAt(item.from + i));
       }
     }
+    return this.#rows.output(batch);
+  }
+
+  /** As in a real engine, as much of the batch stays computed as there was time for; a recurrent state is lost. */
+  #abandon(batch: Batch, passed: number): StepOutput {
+    let left = Math.floor(passed * batch.reduce((sum, item) => sum + item.count, 0));
+    for (const { slot, tokens, from, count } of batch) {
+      for (let i = 0; i < count && left > 0; i++, left--) this.#slot(slot).append(tokens[from + i]!);
+      if (this.info.capabilities.recurrent) this.trim(slot, 0);
+    }
+    return withoutLogits("aborted");
   }
 
   #crashIfTold(): void {

@@ -9,7 +9,7 @@ interface MemoryShape {
 
 /**
  * One slot: its tokens, and for each the hash of what the model remembers after it. Like a real memory it may be unable
- * to forget a part; a slot that refused may only be cleared, restored or copied into, and anything else throws.
+ * to forget a part; it says so and changes nothing.
  */
 export class SlotMemory {
   readonly #shape: MemoryShape;
@@ -17,7 +17,6 @@ export class SlotMemory {
   readonly #hashes: Uint32Array;
   #length = 0;
   #restored = false;
-  #refused = false;
 
   constructor(shape: MemoryShape) {
     this.#shape = shape;
@@ -30,7 +29,6 @@ export class SlotMemory {
   }
 
   append(token: number): void {
-    this.checkUsable();
     this.#tokens[this.#length] = token;
     this.#hashes[this.#length] = this.#hashAt(this.#length);
     this.#length++;
@@ -44,19 +42,18 @@ export class SlotMemory {
   trim(length: number): boolean {
     if (!Number.isInteger(length) || length < 0 || length > this.#length)
       throw new Error(`cannot trim to ${length}: the slot holds ${this.#length} tokens`);
-    if (length === 0) this.#begin(false);
-    else if (this.#refused || !this.#canCut(length)) this.#refused = true;
-    else this.#length = length;
-    return !this.#refused;
+    if (!this.#canCut(length)) return false;
+    this.#length = length;
+    if (length === 0) this.#restored = false;
+    return true;
   }
 
   /** Takes over the first `length` tokens of another slot, or changes nothing and says no. */
   copyFrom(other: SlotMemory, length: number): boolean {
-    other.checkUsable();
     if (!Number.isInteger(length) || length < 0 || length > other.#length)
       throw new Error(`cannot copy ${length} tokens: the slot holds ${other.#length}`);
-    if (length > 0 && !other.#canCut(length)) return false;
-    this.#begin(length > 0 && other.#restored);
+    if (!other.#canCut(length)) return false;
+    this.#restored = length > 0 && other.#restored;
     this.#tokens.set(other.#tokens.subarray(0, length));
     this.#hashes.set(other.#hashes.subarray(0, length));
     this.#length = length;
@@ -64,7 +61,6 @@ export class SlotMemory {
   }
 
   save(into: SavedSequence | undefined): SavedSequence {
-    this.checkUsable();
     const size = this.#length * Int32Array.BYTES_PER_ELEMENT;
     const memory = into === undefined ? new Uint8Array() : new Uint8Array(into.bytes.buffer);
     const bytes = memory.length >= size ? memory.subarray(0, size) : new Uint8Array(size);
@@ -76,22 +72,13 @@ export class SlotMemory {
     const tokens = new Int32Array(saved.bytes.slice().buffer);
     if (tokens.length !== saved.length || tokens.length > this.#shape.capacity)
       throw new Error(`a state of ${saved.bytes.length} bytes and ${saved.length} tokens was not saved by this engine`);
-    this.#begin(true);
+    this.#length = 0;
+    this.#restored = true;
     for (const token of tokens) this.append(token);
   }
 
-  checkUsable(): void {
-    if (this.#refused) throw new Error("the slot refused a trim; until it is cleared or filled anew it is unknown");
-  }
-
-  #begin(restored: boolean): void {
-    this.#length = 0;
-    this.#restored = restored;
-    this.#refused = false;
-  }
-
   #canCut(length: number): boolean {
-    if (length === this.#length) return true;
+    if (length === 0 || length === this.#length) return true;
     const { trimInPlace, trimAfterRestore } = this.#shape.capabilities;
     return this.#restored ? trimAfterRestore : trimInPlace;
   }

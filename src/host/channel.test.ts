@@ -58,6 +58,7 @@ test("lines are the same however the bytes are cut", () => {
         expect(splitter.rest()).toBe("");
       },
     ),
+    { numRuns: 30 },
   );
 });
 

@@ -133,7 +133,7 @@ const engineMessageSchema: z.ZodType<EngineMessage> = z.discriminatedUnion("type
     report: reportSchema.optional(),
   }),
   z.object({ type: z.literal("request-failed"), id: z.string(), error: errorSchema }),
-  z.object({ type: z.literal("threads-changed"), threads: z.int().positive(), why: z.string() }),
+  z.object({ type: z.literal("threads-changed"), from: count, to: count }),
   z.object({
     type: z.literal("heartbeat"),
     pulse: z.object({ step: count, tokens: count, milliseconds: z.number() }),

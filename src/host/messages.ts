@@ -47,7 +47,7 @@ export type EngineMessage =
   /** A request that never reached the loop: its template, its tokens, its length. Ends the request. */
   | { readonly type: "request-failed"; readonly id: string; readonly error: ErrorBody }
   /** Steps now run with this many threads. */
-  | { readonly type: "threads-changed"; readonly threads: number; readonly why: string }
+  | { readonly type: "threads-changed"; readonly from: number; readonly to: number }
   /** Twice a second from the service worker, also while a step runs. */
   | { readonly type: "heartbeat"; readonly pulse: StepPulse };
 
@@ -74,9 +74,16 @@ export type MainToWorker =
 export interface TextJob {
   readonly request: GenerationRequest;
   readonly contextLength: number;
+  /** Of the `submit` that it came with; the text worker does not look at it. */
+  readonly credit: number;
 }
 
-/** Text worker → service worker: `started` once, then one answer for each job. */
+/** Service worker → text worker: the vocabulary once, as soon as there is one, and then jobs. */
+export type ServiceToText =
+  | { readonly type: "vocabulary"; readonly handle: VocabularyHandle }
+  | { readonly type: "job"; readonly job: TextJob };
+
+/** Text worker → service worker: `started` when it has the vocabulary, then one answer to each job. */
 export type TextAnswer =
   | { readonly type: "started" }
   | { readonly type: "prepared"; readonly promptTokens: Int32Array }

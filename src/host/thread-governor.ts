@@ -6,6 +6,8 @@ export interface StepObservation {
   readonly milliseconds: number;
 }
 
+/** Steps below this count as this long: a collection of garbage is no neighbour. */
+const shortestMs = 2;
 /** Weight of the newest step in the running cost. */
 const newest = 0.3;
 /** Cost beyond the calm cost at which a thread is dropped, as a power of two: sustained twice, or once ten times. */
@@ -76,15 +78,16 @@ export class ThreadGovernor {
 
   /** Takes in a step that ran with the threads last returned (`most` at first) and says how many the next one gets. */
   observe(step: StepObservation): number {
-    if (this.#most === 1 || step.tokens === 0 || step.milliseconds <= 0) return this.#threads;
-    this.#now += step.milliseconds;
-    const cost = this.#costOf(step);
+    if (this.#most === 1 || step.tokens === 0) return this.#threads;
+    const milliseconds = Math.max(step.milliseconds, shortestMs);
+    this.#now += milliseconds;
+    const cost = this.#costOf(step.tokens, milliseconds);
     if (this.#trial === undefined) this.#watch(cost);
-    else this.#try(this.#trial, cost, step.milliseconds);
+    else this.#try(this.#trial, cost, milliseconds);
     return this.#threads;
   }
 
-  #costOf({ tokens, milliseconds }: StepObservation): number {
+  #costOf(tokens: number, milliseconds: number): number {
     const size = Math.round(4 * Math.log2(tokens));
     const known = this.#reference.get(size) ?? milliseconds / 2 ** (this.#cost ?? 0);
     // The reference is the lowest seen, forgetting slowly: contexts grow, and with them the cost of a step.

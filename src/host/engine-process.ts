@@ -1,0 +1,96 @@
+import { toMillraceError } from "../core/errors.ts";
+import { openEngine, type EngineSpec } from "../engine/open.ts";
+import type { Engine } from "../engine/engine.ts";
+import { Inference, type RequestEvent } from "../inference/inference.ts";
+import type { StepReport } from "../scheduler/step-loop.ts";
+import { startWorker } from "./entry-point.ts";
+import type { MainToWorker, WorkerToMain } from "./messages.ts";
+import { dieWithParent } from "./parent-death.ts";
+import { Pulse } from "./pulse.ts";
+import { pulsingEngine } from "./pulsing-engine.ts";
+import { ThreadGovernor } from "./thread-governor.ts";
+
+// The engine process: `node engine-process.js PARENT-PID`, with the server at the other end of file descriptor 3.
+// This thread only steps. While it is inside native code nothing else happens on it; whatever must happen is done by the
+// service worker.
+
+dieWithParent(Number(process.argv[2]));
+
+const pulse = new Pulse();
+const worker = startWorker("service-worker", { workerData: pulse.memory });
+const closing = new AbortController();
+let inference: Inference | undefined;
+
+worker.on("message", (message: WorkerToMain) => receive(message));
+worker.on("error", (error) => die(error));
+worker.on("exit", () => die(new Error("the service worker has ended")));
+
+function receive(message: WorkerToMain): void {
+  switch (message.type) {
+    case "open":
+      open(message.spec).catch(die);
+      return;
+    case "submit":
+      return inference?.submit(message.prepared, message.credit);
+    case "cancel":
+      return inference?.cancel(message.id);
+    case "credit":
+      return inference?.credit(message.id, message.tokens);
+    case "close":
+      closing.abort();
+      if (inference === undefined) process.exit(0);
+  }
+}
+
+/** Loads the model and steps until the server says `close`. */
+async function open(spec: EngineSpec): Promise<void> {
+  let engine: Engine;
+  try {
+    engine = pulsingEngine(
+      openEngine(spec, (fraction) => {
+        pulse.progress = fraction;
+      }),
+      pulse,
+    );
+  } catch (error) {
+    const failed = toMillraceError(error);
+    if (failed.code === "internal") console.error(error);
+    return tell({ type: "open-failed", error: failed.toBody() });
+  }
+  const governor = new ThreadGovernor(spec.plan.threads);
+  inference = new Inference(engine, {
+    onStep: (events, report) => {
+      if (report !== undefined) govern(engine, governor, report);
+      tellStep(events, report);
+    },
+  });
+  tell({ type: "opened", info: engine.info, vocabulary: engine.vocabularyHandle, abortFlag: engine.abortFlag });
+  await inference.run(closing.signal);
+  engine[Symbol.dispose]();
+  process.exit(0);
+}
+
+let threads: number | undefined;
+
+/** Gives the next step the threads that the governor wants, and says so when it has made up its mind. */
+function govern(engine: Engine, governor: ThreadGovernor, report: StepReport): void {
+  const settled = governor.settled;
+  const wanted = governor.observe(report);
+  if (wanted !== (threads ?? engine.plan.threads)) engine.setThreads(wanted);
+  threads = wanted;
+  if (governor.settled !== settled) tell({ type: "threads-changed", from: settled, to: governor.settled });
+}
+
+function tellStep(events: readonly RequestEvent[], report: StepReport | undefined): void {
+  tell({ type: "step", events, report });
+}
+
+function tell(message: MainToWorker): void {
+  worker.postMessage(message);
+}
+
+/** Nothing here can be repaired: the server reads the reason from stderr and starts another process. */
+function die(error: unknown): never {
+  console.error(error);
+  process.exit(1);
+}

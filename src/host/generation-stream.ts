@@ -1,0 +1,137 @@
+import { failure } from "../core/errors.ts";
+import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
+
+/** Tokens that are sent ahead of a reader; half of it is given back at a time. */
+const creditWindow = 256;
+
+/** Where a stream's request runs. */
+export interface StreamSource {
+  readonly submit: (stream: GenerationStream, credit: number) => void;
+  /** Gives the reader's progress back. */
+  readonly credit: (id: string, tokens: number) => void;
+  /** Tells the engine that nobody reads the rest. */
+  readonly cancel: (id: string) => void;
+  /** Called once: nothing more is to be delivered to the stream. */
+  readonly forget: (id: string) => void;
+}
+
+type Result = IteratorResult<GenerationEvent, undefined>;
+
+export interface StreamOptions {
+  readonly signal: AbortSignal;
+  /** Called by the first `next()`; throws when there is nowhere to run. */
+  readonly connect: () => StreamSource;
+}
+
+/**
+ * The events of one request, as its reader pulls them. Written out instead of a generator, whose `return()` would wait
+ * for a pending `next()`: leaving the loop and the abort of the signal must both free the slot at once.
+ */
+export class GenerationStream implements AsyncIterableIterator<GenerationEvent, undefined> {
+  readonly request: GenerationRequest;
+  readonly #options: StreamOptions;
+  readonly #onAbort = (): void => this.#cancel(failure("request_cancelled", undefined));
+  #started = false;
+  /** Where the engine still works on it. */
+  #source: StreamSource | undefined;
+  #events: GenerationEvent[] = [];
+  #read = 0;
+  /** How it ended, told to the reader after the events. The error is told once. */
+  #outcome: { error: Error | undefined } | undefined;
+  #wake: ((result: Promise<Result>) => void) | undefined;
+  /** Tokens read and not yet given back as credit. */
+  #unpaid = 0;
+
+  constructor(request: GenerationRequest, options: StreamOptions) {
+    this.request = request;
+    this.#options = options;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** One reader at a time: not to be called before the last call has settled. */
+  async next(): Promise<Result> {
+    if (!this.#started) this.#start();
+    if (this.#read < this.#events.length) return { done: false, value: this.#take() };
+    if (this.#outcome === undefined) {
+      return new Promise<Result>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    this.#options.signal.removeEventListener("abort", this.#onAbort);
+    const { error } = this.#outcome;
+    this.#outcome.error = undefined;
+    if (error !== undefined) throw error;
+    return { done: true, value: undefined };
+  }
+
+  async return(): Promise<Result> {
+    this.#cancel(undefined);
+    return { done: true, value: undefined };
+  }
+
+  /** An event of the engine. `finished` is the last. */
+  deliver(event: GenerationEvent): void {
+    if (this.#source === undefined) return;
+    this.#events.push(event);
+    if (event.type === "finished") this.#end(undefined);
+    this.#wakeReader();
+  }
+
+  /** The request has failed, in the engine or with it. What was delivered before is read first. */
+  fail(error: Error): void {
+    if (this.#source === undefined) return;
+    this.#end(error);
+    this.#wakeReader();
+  }
+
+  #start(): void {
+    const { signal, connect } = this.#options;
+    this.#started = true;
+    this.#outcome = { error: undefined }; // of a reader that goes on after one of these threw
+    if (signal.aborted) throw failure("request_cancelled", undefined);
+    this.#source = connect();
+    this.#outcome = undefined;
+    signal.addEventListener("abort", this.#onAbort, { once: true });
+    this.#source.submit(this, creditWindow);
+  }
+
+  /** Nobody wants the rest. */
+  #cancel(error: Error | undefined): void {
+    this.#started = true;
+    this.#events = [];
+    this.#read = 0;
+    this.#options.signal.removeEventListener("abort", this.#onAbort);
+    this.#source?.cancel(this.request.id);
+    this.#end(error);
+    this.#wakeReader();
+  }
+
+  #end(error: Error | undefined): void {
+    this.#outcome = { error };
+    this.#source?.forget(this.request.id);
+    this.#source = undefined;
+  }
+
+  #wakeReader(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.(this.next());
+  }
+
+  #take(): GenerationEvent {
+    const event = this.#events[this.#read++]!;
+    if (this.#read === this.#events.length) {
+      this.#events = [];
+      this.#read = 0;
+    }
+    if (event.type === "text-delta") this.#unpaid += event.tokens.length;
+    if (this.#unpaid >= creditWindow / 2) {
+      this.#source?.credit(this.request.id, this.#unpaid);
+      this.#unpaid = 0;
+    }
+    return event;
+  }
+}

@@ -1,0 +1,95 @@
+import { writeSync } from "node:fs";
+import { Socket } from "node:net";
+import { parentPort, workerData } from "node:worker_threads";
+import { Channel } from "./channel.ts";
+import { startWorker } from "./entry-point.ts";
+import { parseHostMessage } from "./message-schemas.ts";
+import type { EngineMessage, HostMessage, MainToWorker, WorkerToMain } from "./messages.ts";
+import { Pulse } from "./pulse.ts";
+import { TextJobs, textLimits } from "./text-jobs.ts";
+
+// What the engine process does beside stepping: messages from and to the server, heartbeat, aborts, preparing requests.
+// Nothing on this thread may take long, and it must work while the main thread is inside native code.
+
+const heartbeatMs = 500;
+const progressMs = 100;
+const textWorkerHeapMb = 512;
+
+type Opened = Extract<MainToWorker, { type: "opened" }>;
+
+const main = parentPort!;
+const pulse = new Pulse(workerData as SharedArrayBuffer);
+let engine: Opened | undefined;
+
+const textJobs = new TextJobs({
+  limits: textLimits,
+  startWorker: () => startWorker("text-worker", { resourceLimits: { maxOldGenerationSizeMb: textWorkerHeapMb } }),
+  onPrepared: ({ request, credit }, promptTokens) =>
+    tellMain({ type: "submit", prepared: { request, promptTokens }, credit }),
+  onFailed: ({ request }, error) => channel.send({ type: "request-failed", id: request.id, error }),
+});
+
+const channel = new Channel<HostMessage, EngineMessage>(new Socket({ fd: 3, readable: true, writable: true }), {
+  parse: parseHostMessage,
+  onMessage: receive,
+  onEnd: (error) => {
+    if (error !== undefined) writeSync(2, `Error on the channel from the server: ${error.message}\n`);
+    process.kill(process.pid, "SIGKILL"); // the main thread may be in native code and could not exit
+  },
+});
+
+main.on("message", (message: MainToWorker) => (message.type === "opened" ? onOpened(message) : channel.send(message)));
+setInterval(() => channel.send({ type: "heartbeat", pulse: pulse.read() }), heartbeatMs);
+let progressTold = -1;
+const progressTimer = setInterval(tellProgress, progressMs);
+
+function receive(message: HostMessage): void {
+  switch (message.type) {
+    case "open":
+      return tellMain(message);
+    case "submit":
+      return submit(message);
+    case "cancel":
+      if (!textJobs.drop(message.id)) tellMain(message);
+      return;
+    case "credit":
+      return tellMain(message);
+    case "abort-step":
+      return abortStep();
+    case "close":
+      void close();
+  }
+}
+
+function submit({ request, credit }: Extract<HostMessage, { type: "submit" }>): void {
+  if (engine === undefined) throw new Error("a request came before the engine was ready");
+  textJobs.add({ request, credit, contextLength: engine.info.contextPerSlot });
+}
+
+function onOpened(opened: Opened): void {
+  engine = opened;
+  clearInterval(progressTimer);
+  textJobs.open(opened.vocabulary);
+  channel.send({ type: "ready", info: opened.info });
+}
+
+function tellProgress(): void {
+  if (pulse.progress === progressTold) return;
+  progressTold = pulse.progress;
+  channel.send({ type: "loading", progress: progressTold });
+}
+
+function abortStep(): void {
+  if (engine !== undefined) Atomics.store(engine.abortFlag, 0, 1);
+}
+
+/** First the thread that reads the vocabulary, then the one that frees it. */
+async function close(): Promise<void> {
+  await textJobs.close();
+  abortStep();
+  tellMain({ type: "close" });
+}
+
+function tellMain(message: WorkerToMain): void {
+  main.postMessage(message);
+}

@@ -1,0 +1,27 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { getPriority, setPriority } from "node:os";
+import { childEnvironment } from "./child-environment.ts";
+import { entryArguments } from "./entry-point.ts";
+
+/** Starts an engine process that waits for `open` on its file descriptor 3. */
+export function spawnEngine(): ChildProcess {
+  const child = spawn(process.execPath, [...entryArguments("engine-process"), `${process.pid}`], {
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+    env: childEnvironment(process.env),
+    windowsHide: true,
+  });
+  if (child.pid !== undefined && getPriority() > 0) raisePriority(child.pid);
+  return child;
+}
+
+/**
+ * The server may have lowered its own priority below its engines', and a child inherits that. Root gets it back; without
+ * the right to, an engine that is started again runs as low as the server does: slower only beside other busy programs.
+ */
+function raisePriority(pid: number): void {
+  try {
+    setPriority(pid, 0);
+  } catch {
+    // Not permitted, or the process is already gone: its end is told by its own event.
+  }
+}

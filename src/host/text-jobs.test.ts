@@ -1,0 +1,76 @@
+import { Worker } from "node:worker_threads";
+import { expect, test, vi } from "vitest";
+import type { GenerationRequest } from "../core/generation.ts";
+import { TextJobs } from "./text-jobs.ts";
+
+/** Answers with the text's length; "loop" never ends, "memory" needs all of it. */
+const workerSource = `
+  const { parentPort } = require("node:worker_threads");
+  parentPort.on("message", ({ type, job }) => {
+    if (type === "vocabulary") return parentPort.postMessage({ type: "started" });
+    const text = job.request.prompt.text;
+    if (text === "loop") for (;;);
+    const hoard = [];
+    if (text === "memory") for (;;) hoard.push(new Array(1e5).fill(hoard.length));
+    parentPort.postMessage({ type: "prepared", promptTokens: Int32Array.of(text.length) });
+  });`;
+
+function setUp() {
+  const answers: string[] = [];
+  const jobs = new TextJobs({
+    limits: { templateMs: 1000, perCharacterMs: 0.01 },
+    startWorker: () => new Worker(workerSource, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 32 } }),
+    onPrepared: ({ request }, tokens) => answers.push(`${request.id}: ${tokens.join(" ")}`),
+    onFailed: ({ request }, error) => answers.push(`${request.id}: ${error.code}`),
+  });
+  jobs.open({ kind: "fake", options: "" });
+  const add = (id: string, text: string): void =>
+    jobs.add({ request: { id, prompt: { kind: "text", text } } as GenerationRequest, contextLength: 9, credit: 1 });
+  return { jobs, add, answers, answered: (count: number) => vi.waitUntil(() => answers.length === count, 5000) };
+}
+
+test("jobs are answered in order", async () => {
+  const { jobs, add, answers, answered } = setUp();
+  add("a", "x");
+  add("b", "xx");
+  await answered(2);
+  add("c", "xxx");
+  await answered(3);
+  expect(answers).toEqual(["a: 1", "b: 2", "c: 3"]);
+  await jobs.close();
+});
+
+test("an endless loop ends its own job, the others go on", async () => {
+  const { jobs, add, answers, answered } = setUp();
+  add("a", "x");
+  add("b", "loop");
+  add("c", "xxx");
+  await answered(3);
+  expect(answers).toEqual(["a: 1", "b: template_timeout", "c: 3"]);
+  await jobs.close();
+});
+
+test("so does one that takes all memory", async () => {
+  const { jobs, add, answers, answered } = setUp();
+  add("a", "memory");
+  add("b", "xx");
+  await answered(2);
+  expect(answers).toEqual(["a: template_failed", "b: 2"]);
+  await jobs.close();
+});
+
+test("a dropped job is not answered, whether it runs or waits", async () => {
+  const { jobs, add, answers, answered } = setUp();
+  add("warm", "x");
+  await answered(1);
+  add("a", "loop");
+  add("b", "xx");
+  add("c", "xxx");
+  expect(jobs.drop("a")).toBe(true);
+  expect(jobs.drop("b")).toBe(true);
+  expect(jobs.drop("a")).toBe(false);
+  expect(jobs.drop("unknown")).toBe(false);
+  await answered(2);
+  expect(answers).toEqual(["warm: 1", "c: 3"]);
+  await jobs.close();
+});

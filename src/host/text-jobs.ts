@@ -1,0 +1,143 @@
+import type { Worker } from "node:worker_threads";
+import { failure, type ErrorBody } from "../core/errors.ts";
+import type { VocabularyHandle } from "../engine/vocabulary.ts";
+import type { ServiceToText, TextAnswer, TextJob } from "./messages.ts";
+
+export interface TextLimits {
+  /** Milliseconds that a template may take, and that each character of the prompt adds for its tokens. */
+  readonly templateMs: number;
+  readonly perCharacterMs: number;
+}
+
+/** 10 s for a megabyte: three times what the slowest tokenizer was seen to take. */
+export const textLimits: TextLimits = { templateMs: 2000, perCharacterMs: 0.01 };
+
+export interface TextJobsOptions {
+  /** Starts a worker that takes ServiceToText and gives TextAnswers. */
+  readonly startWorker: () => Worker;
+  readonly limits: TextLimits;
+  readonly onPrepared: (job: TextJob, promptTokens: Int32Array) => void;
+  readonly onFailed: (job: TextJob, error: ErrorBody) => void;
+}
+
+interface RunningJob {
+  readonly job: TextJob;
+  readonly timer: NodeJS.Timeout;
+  /** False once the job was dropped: its answer is for nobody. */
+  wanted: boolean;
+}
+
+/**
+ * Hands jobs to the text worker, one at a time and in order. A job that takes too long, or all memory, costs the worker's
+ * life and is answered with an error; the jobs behind it go to a new worker.
+ */
+export class TextJobs {
+  readonly #options: TextJobsOptions;
+  readonly #waiting: TextJob[] = [];
+  #worker: Worker;
+  #vocabulary: VocabularyHandle | undefined;
+  #started = false;
+  #running: RunningJob | undefined;
+
+  constructor(options: TextJobsOptions) {
+    this.#options = options;
+    this.#worker = this.#newWorker();
+  }
+
+  /** Jobs are worked on from here on. The worker itself was started before, beside the loading of the model. */
+  open(vocabulary: VocabularyHandle): void {
+    this.#vocabulary = vocabulary;
+    this.#tell({ type: "vocabulary", handle: vocabulary });
+  }
+
+  add(job: TextJob): void {
+    this.#waiting.push(job);
+    this.#next();
+  }
+
+  /** Forgets a job; false = it is not here (any more). One that is running is not interrupted before its time is over. */
+  drop(id: string): boolean {
+    const index = this.#waiting.findIndex(({ request }) => request.id === id);
+    if (index >= 0) this.#waiting.splice(index, 1);
+    const running = this.#running?.wanted === true && this.#running.job.request.id === id;
+    if (running) this.#running!.wanted = false;
+    return running || index >= 0;
+  }
+
+  /** Ends the worker, after the native call that it may be in. Jobs that are left get no answer. */
+  async close(): Promise<void> {
+    this.#waiting.length = 0;
+    clearTimeout(this.#running?.timer);
+    this.#worker.removeAllListeners();
+    await this.#worker.terminate();
+  }
+
+  #newWorker(): Worker {
+    const worker = this.#options.startWorker();
+    this.#started = false;
+    worker.on("message", (answer: TextAnswer) => this.#onAnswer(answer));
+    worker.on("error", (error) => this.#onDeath(error));
+    return worker;
+  }
+
+  #tell(message: ServiceToText): void {
+    this.#worker.postMessage(message);
+  }
+
+  #next(): void {
+    if (!this.#started || this.#running !== undefined) return;
+    const job = this.#waiting.shift();
+    if (job === undefined) return;
+    const { templateMs, perCharacterMs } = this.#options.limits;
+    const timer = setTimeout(() => this.#onTimeout(), templateMs + perCharacterMs * promptSize(job));
+    this.#running = { job, timer, wanted: true };
+    this.#tell({ type: "job", job });
+  }
+
+  #onAnswer(answer: TextAnswer): void {
+    if (answer.type === "started") {
+      this.#started = true;
+    } else {
+      const job = this.#finish();
+      if (job !== undefined && answer.type === "failed") this.#options.onFailed(job, answer.error);
+      else if (job !== undefined && answer.type === "prepared") this.#options.onPrepared(job, answer.promptTokens);
+    }
+    this.#next();
+  }
+
+  #onTimeout(): void {
+    this.#worker.removeAllListeners();
+    void this.#worker.terminate();
+    this.#replace(failure("template_timeout", { seconds: this.#options.limits.templateMs / 1000 }).toBody());
+  }
+
+  /** The worker died by itself. Before any job that is a fault of ours, and the process must not pretend to work. */
+  #onDeath(error: Error): void {
+    if (this.#running === undefined) throw error;
+    const outOfMemory = "code" in error && error.code === "ERR_WORKER_OUT_OF_MEMORY";
+    const problem = failure("template_failed", { problem: "it needs too much memory" });
+    this.#replace((outOfMemory ? problem : failure("internal", undefined, error)).toBody());
+  }
+
+  #replace(error: ErrorBody): void {
+    const job = this.#finish();
+    this.#worker = this.#newWorker();
+    if (this.#vocabulary !== undefined) this.open(this.#vocabulary);
+    if (job !== undefined) this.#options.onFailed(job, error);
+  }
+
+  /** Ends the running job; returns it if somebody still waits for it. */
+  #finish(): TextJob | undefined {
+    const running = this.#running;
+    this.#running = undefined;
+    clearTimeout(running?.timer);
+    return running?.wanted === true ? running.job : undefined;
+  }
+}
+
+/** In UTF-16 units, or token ids: only a measure of the work. */
+function promptSize({ request: { prompt } }: TextJob): number {
+  if (prompt.kind === "tokens") return prompt.ids.length;
+  if (prompt.kind === "text") return prompt.text.length;
+  return prompt.messages.reduce((sum, { content }) => sum + content.length, 0);
+}

@@ -44,8 +44,7 @@ function abilities(file: string, over: Partial<ExecutionPlan> = {}): (number | b
   return [window, trimInPlace, trimAfterRestore];
 }
 
-// One thread each, except here: threads that wait for each other are slow on a machine that has other things to do.
-engineContract("SmolLM2, two threads", () => open(smollm2, { threads: 2, batchThreads: 2 }), { tolerance });
+engineContract("SmolLM2", () => open(smollm2), { tolerance });
 engineContract("SmolLM2, unified KV", () => open(smollm2, { kvLayout: "unified" }), { tolerance });
 engineContract("gemma 3, sliding window", () => open(gemma3, { contextPerSlot: 640 }), { tolerance });
 
@@ -113,6 +112,18 @@ describe("a running step", () => {
     await worker.terminate();
     expect(during).toBeGreaterThan(0);
     expect([...ids]).toEqual([...engine.vocabulary.tokenize(text, { parseSpecial: true, addSpecial: true })]);
+  });
+
+  test("computes the same with any number of threads", () => {
+    using engine = open(smollm2, { threads: 2, batchThreads: 2 });
+    const probe = new EngineProbe(engine, tolerance);
+    const tokens = probe.tokens(20);
+    const both = probe.clean(tokens);
+    engine.setThreads(1);
+    probe.expectSame(probe.clean(tokens), both);
+    engine.setThreads(2);
+    probe.expectSame(probe.clean(tokens), both);
+    expect(() => engine.setThreads(3)).toThrow(expect.objectContaining({ code: "engine_failed" }));
   });
 
   test("gives rows of a buffer that moves when a step asks for more rows", () => {

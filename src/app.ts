@@ -62,9 +62,8 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
   try {
     const url = await listen(server, config);
     options.onListening({ url, modelId });
-    const info = await Promise.race([host.ready(), stopped]);
-    if (info === "stopped") return;
-    options.onReady({ url, modelId, plan, info, hasChatTemplate, needsKey: config.apiKeys.length > 0 });
+    if ((await Promise.race([host.ready(), stopped])) === "stopped") return;
+    options.onReady({ url, modelId, plan, info: host.info!, hasChatTemplate, needsKey: config.apiKeys.length > 0 });
     await stopped;
   } finally {
     await server.close();

@@ -56,12 +56,13 @@ export function probeVariant(directory: string, command: readonly string[] = pro
   }
 }
 
+/** Node with the entry beside this file, which is TypeScript when this is run from source. */
 function probeCommand(): string[] {
   const extension = extname(import.meta.url);
   const entry = fileURLToPath(new URL(`./probe-variant${extension}`, import.meta.url));
-  const fromSource = extension === ".ts" && !process.execArgv.some((argument) => argument.includes("tsx"));
-  const loader = fromSource ? ["--import", pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href] : [];
-  return [process.execPath, ...process.execArgv, ...loader, entry];
+  if (extension === ".js") return [process.execPath, entry];
+  const loader = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
+  return [process.execPath, "--import", loader, entry];
 }
 
 /** The verdict of an earlier start, if it was about this library on this CPU. */

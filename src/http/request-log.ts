@@ -62,7 +62,7 @@ function logRequest(logger: Logger, request: FastifyRequest, { raw }: FastifyRep
   };
   // A server's fault comes with its cause; a client's mistake is the client's business.
   if (record.error !== undefined && record.error.row.status >= 500)
-    logger.error({ ...fields, err: record.error.cause ?? record.error }, "request");
+    logger.error({ ...fields, problem: record.error.message, err: record.error.cause }, "request");
   else if (request.routeOptions.url === healthPath) logger.debug(fields, "request");
   else logger.info(fields, "request");
 }

@@ -10,6 +10,7 @@ import type { Backend } from "./core/backend.ts";
 import { failure } from "./core/errors.ts";
 import { defaultPlan, type ExecutionPlan } from "./core/execution-plan.ts";
 import type { EngineInfo } from "./engine/engine.ts";
+import { silenceNativeLog } from "./engine/llama/native-log.ts";
 import { quantizedTypes, quantizeModel, type QuantizedType } from "./engine/llama/quantize.ts";
 import { openEngine } from "./engine/open.ts";
 import { threadsForThisMachine } from "./host/cpu-lease.ts";
@@ -73,6 +74,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
 /** The model of `config` in this process, for one request at a time. Blocks the thread while it loads. */
 export async function openLocal(config: Config, onPull: (progress: PullProgress) => void): Promise<Backend> {
   const { modelId, plan } = await prepare({ ...config, parallel: 1 }, { onPull });
+  if (config.engine === "llama") quietUnlessAsked(config);
   return new LocalBackend(openEngine({ engine: config.engine, plan }), modelId);
 }
 
@@ -94,11 +96,17 @@ export async function quantize(config: Config, options: QuantizeOptions): Promis
   if (existsSync(output)) throw failure("invalid_config", { problem: `${output} exists; choose another name` });
   const { file, header } = await resolveModel(config.model, { home: config.home, onProgress: options.onPull });
   options.onBegin(header.fileBytes);
+  quietUnlessAsked(config);
   return quantizeModel({ source: file, output, type, threads: threadsFor(config) });
 }
 
 function isQuantizedType(type: string): type is QuantizedType {
   return (quantizedTypes as readonly string[]).includes(type);
+}
+
+/** In this process the library would write its log, thousands of lines, between the lines of the command. */
+function quietUnlessAsked({ logLevel }: Config): void {
+  if (logLevel !== "debug" && logLevel !== "trace") silenceNativeLog();
 }
 
 interface Prepared {

@@ -3,7 +3,7 @@ import type { Batch, BatchItem } from "../engine.ts";
 import { addressOf, type NativeBatch } from "./native.ts";
 
 /** What a batch may contain. */
-export interface BatchLimits {
+interface BatchLimits {
   readonly tokens: number;
   readonly outputs: number;
   readonly vocabularySize: number;

@@ -115,7 +115,7 @@ const newThreadPool = koffi.proto("void *NewThreadPool(ggml_threadpool_params *p
 const freeThreadPool = koffi.proto("void FreeThreadPool(void *pool)");
 
 // Of the big structs only the fields that we set are declared: the rest keeps the library's defaults.
-export interface ModelParams {
+interface ModelParams {
   devices: BigUint64Array;
   n_gpu_layers: number;
   split_mode: number;
@@ -123,7 +123,7 @@ export interface ModelParams {
   progress_callback: Pointer;
 }
 
-export interface ContextParams {
+interface ContextParams {
   n_ctx: number;
   n_batch: number;
   n_ubatch: number;
@@ -140,7 +140,7 @@ export interface ContextParams {
   kv_unified: boolean;
 }
 
-export interface QuantizeParams {
+interface QuantizeParams {
   nthread: number;
   ftype: number;
   allow_requantize: boolean;

@@ -118,11 +118,11 @@ describe("a running step", () => {
     using engine = open(smollm2, { threads: 2, batchThreads: 2 });
     const probe = new EngineProbe(engine, tolerance);
     const tokens = probe.tokens(20);
-    const both = probe.clean(tokens);
+    const both = probe.compute(tokens);
     engine.setThreads(1);
-    probe.expectSame(probe.clean(tokens), both);
+    probe.expectSame(probe.compute(tokens), both);
     engine.setThreads(2);
-    probe.expectSame(probe.clean(tokens), both);
+    probe.expectSame(probe.compute(tokens), both);
     expect(() => engine.setThreads(3)).toThrow(expect.objectContaining({ code: "engine_failed" }));
   });
 

@@ -1,14 +1,33 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { resolve } from "node:path";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
+import { runCommandLine } from "./program.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
+
+/** In this process: for what ends before an engine opens. */
+async function inProcess(...args: string[]) {
+  let stdout = "";
+  let stderr = "";
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => (stdout += String(text)) !== "");
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => (stderr += String(text)) !== "");
+  return { status: await runCommandLine(args), stdout, stderr };
+}
 
 const fromSources = ["--import", "tsx", resolve("src/main.ts")];
-const { NODE_OPTIONS: _, ...environment } = process.env;
+const { NODE_OPTIONS: _, ...env } = process.env;
 
-function millrace(args: readonly string[], env: Record<string, string> = {}, input = "") {
-  const options = { encoding: "utf8", env: { ...environment, ...env }, input } as const;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...fromSources, ...args], options);
+/** In a process of its own. */
+function millrace(args: readonly string[], input = "") {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...fromSources, ...args], {
+    encoding: "utf8",
+    env,
+    input,
+  });
   return { status, stdout, stderr };
 }
 
@@ -25,38 +44,39 @@ const wrong: [name: string, args: string[], says: RegExp][] = [
   ["an argument too much", ["serve", "please"], /^error: too many arguments/],
   ["an open address without a key", ["serve", "--engine", "fake", "--host", "0.0.0.0"], /^error: .*--api-key KEY.*\n$/],
   ["a seed that is no number", ["run", "--seed", "x", "hi"], /^error: .*from 0 to 4294967295\.\n$/],
-  ["no prompt at all", ["run", "--engine", "fake"], /^error: there is no prompt.*\n$/],
-  ["a type of numbers that does not exist", ["quantize", "a.gguf", "q9", "b.gguf"], /^error: 'q9' .*q4_0.*\n$/],
+  ["numbers of no known type", ["quantize", "a.gguf", "q9", "b.gguf"], /^error: 'q9' .*q4_0.*\n$/],
 ];
-test.each(wrong)("%s: one error on stderr, exit code 2", { timeout: 30_000 }, (_name, args, says) => {
-  expect(millrace(args)).toEqual({ status: 2, stdout: "", stderr: expect.stringMatching(says) });
+test.each(wrong)("%s: one error on stderr, exit code 2", async (_name, args, says) => {
+  expect(await inProcess(...args)).toEqual({ status: 2, stdout: "", stderr: expect.stringMatching(says) });
 });
 
-test("a misspelt variable stops the program; the stack is shown when asked for", { timeout: 30_000 }, () => {
-  const { status, stderr } = millrace(["serve", "--verbose"], { MILLRACE_PROT: "1" });
+test("a misspelt variable stops the program; the stack is shown when asked for", async () => {
+  vi.stubEnv("MILLRACE_PROT", "1");
+  const { status, stderr } = await inProcess("serve", "--verbose");
   expect(status).toBe(2);
   expect(stderr).toMatch(/^error: .*MILLRACE_PORT\?\n[^]*layers\.ts/);
 });
 
-test("--version and --help", { timeout: 30_000 }, () => {
-  expect(millrace(["--version"])).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
-  expect(millrace(["serve", "--help"])).toMatchObject({ status: 0, stdout: expect.stringMatching(/default: 8000/) });
+test("--version and --help", async () => {
+  expect(await inProcess("--version")).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  expect(await inProcess("serve", "--help")).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/default: 8000/),
+  });
 });
 
-test(
-  "run answers on stdout and nothing else, from an argument or stdin, the same for a seed",
-  { timeout: 30_000 },
-  () => {
-    const answer = millrace(["run", "--engine", "fake", "--seed", "1", "hello"]);
-    expect(answer).toMatchObject({ status: 0, stderr: "" });
-    expect(answer.stdout).toMatch(/\S.*\n$/s);
-    expect(millrace(["run", "--engine", "fake", "--seed", "1"], {}, "hello\n")).toEqual(answer);
-  },
-);
+test("run answers on stdout alone, from an argument or stdin, the same for a seed", { timeout: 30_000 }, () => {
+  const answer = millrace(["run", "--engine", "fake", "--seed", "1", "hello"]);
+  expect(answer).toMatchObject({ status: 0, stderr: "" });
+  expect(answer.stdout).toMatch(/\S.*\n$/s);
+  expect(millrace(["run", "--engine", "fake", "--seed", "1"], "hello\n")).toEqual(answer);
+  const nothing = millrace(["run", "--engine", "fake"]);
+  expect(nothing).toEqual({ status: 2, stdout: "", stderr: expect.stringMatching(/^error: there is no prompt.*\n$/) });
+});
 
 test("a reader that goes away, and Ctrl-C, end an answer", { timeout: 30_000 }, async () => {
   const args = [...fromSources, "run", "--engine", "fake?stepMs=20", "--seed", "1", "--raw", "a long story"];
-  const start = () => spawn(process.execPath, args, { env: environment, stdio: ["ignore", "pipe", "pipe"] });
+  const start = () => spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"] });
   const left = start();
   await once(left.stdout, "data");
   left.stdout.destroy();

@@ -7,7 +7,6 @@ import { serveCommand } from "./serve.ts";
 
 /** Runs one command; gives the exit code: 0, 1 = failed, 2 = wrong usage, 130 = stopped by Ctrl-C. */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
-  surviveClosedPipes();
   let exitCode = 0;
   const program = new Command("millrace")
     .description("Serves open language models.")
@@ -24,15 +23,6 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     const report = failureReport(error, argv.includes("--verbose"));
     process.stderr.write(report.text);
     return report.exitCode;
-  }
-}
-
-/** A reader that goes away (`millrace run … | head`) is no reason to crash. Whoever writes much looks for itself. */
-function surviveClosedPipes(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
-    });
   }
 }
 

@@ -28,11 +28,11 @@ export class EngineProbe {
     return Math.max(120, this.engine.info.capabilities.window + 64);
   }
 
-  /** The first `length` tokens of one of several different texts. */
+  /** The first `length` tokens of one of several texts, which differ from their first word on. */
   tokens(length: number, variant = 0): Int32Array {
-    let text = `Story number ${variant}.`;
-    for (let i = 0; ; i++) {
-      text += ` ${sentences[(i * (variant + 1)) % sentences.length]}`;
+    let text = sentences[variant]!;
+    for (let i = 1; ; i++) {
+      text += ` ${sentences[(variant + i * (variant + 1)) % sentences.length]}`;
       if (text.length < 2 * length) continue;
       const ids = this.engine.vocabulary.tokenize(text, { parseSpecial: false, addSpecial: true });
       if (ids.length >= length) return ids.slice(0, length);

@@ -15,15 +15,16 @@ export class BareLoop {
   readonly #batch: FlatBatch;
   readonly #held: Int32Array;
   readonly #vocabularySize: number;
+  /** Read by native code, so it must live as long as the context. */
+  readonly #neverAborts = new Uint8Array(new SharedArrayBuffer(8));
 
   constructor(plan: ExecutionPlan) {
     const library = findLibrary(platformDirectory());
     const native = openLibrary(library.directory);
     const backend = loadCpuBackend(native, library, plan.cpuVariant);
     const model = loadModel(native, plan, { library, onProgress: () => {} });
-    const never = new Uint8Array(new SharedArrayBuffer(8));
     const contextPerSlot = plan.contextPerSlot;
-    this.#context = newContext(native, plan, { model, contextPerSlot, abortFlag: addressOf(never) });
+    this.#context = newContext(native, plan, { model, contextPerSlot, abortFlag: addressOf(this.#neverAborts) });
     const pool = new ThreadPool(native, backend.backend, plan);
     native.attachThreadPool(this.#context, pool.address, pool.address);
     this.#native = native;

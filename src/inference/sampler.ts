@@ -1,0 +1,42 @@
+import type { Sampling } from "../core/generation.ts";
+import type { Sampler } from "../scheduler/sequence.ts";
+import { Candidates } from "./candidates.ts";
+import { drawFromAll } from "./draw-from-all.ts";
+import { keyedUniform } from "./keyed-random.ts";
+import { maxLogit } from "./logit-passes.ts";
+import { hasPenalties, withPenalties } from "./penalties.ts";
+
+/** A lower temperature is greedy: it makes a difference of 0.001 between two logits a factor of e^100. */
+const GREEDY_BELOW = 1e-5;
+
+/** Samplers run one at a time and keep nothing between tokens, so they share the scratch memory. */
+const candidates = new Candidates();
+
+/**
+ * The chain of llama.cpp's default order: penalties, top-k, top-p, min-p, temperature, draw. `choice` is the number of
+ * this answer among those that one request asked for. Greedy takes the likeliest token, of equals the lowest id.
+ *
+ * A NaN or -Infinity logit is never chosen while there is another. If there is no finite largest logit, or NaN spoils
+ * the sum of all, the greedy token is taken; that is 0 when no logit is a number.
+ */
+export function createSampler(sampling: Sampling, choice: number): Sampler {
+  const { temperature, topK, topP, minP, seed } = sampling;
+  const unfiltered = topK <= 0 && topP >= 1 && minP <= 0;
+
+  function choose(logits: Float32Array, position: number): number {
+    const max = maxLogit(logits);
+    if (temperature < GREEDY_BELOW || !Number.isFinite(max)) return firstOf(logits, max);
+    const uniform = keyedUniform(seed, choice, position);
+    if (unfiltered) return drawFromAll(logits, { max, temperature }, uniform) ?? firstOf(logits, max);
+    candidates.select(logits, max, sampling);
+    return candidates.draw(uniform);
+  }
+
+  if (!hasPenalties(sampling)) return (logits, history) => choose(logits, history.length);
+  return (logits, history) =>
+    withPenalties(logits, { history, penalties: sampling }, () => choose(logits, history.length));
+}
+
+function firstOf(logits: Float32Array, value: number): number {
+  return Math.max(logits.indexOf(value), 0);
+}

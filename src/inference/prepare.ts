@@ -2,6 +2,7 @@ import { failure } from "../core/errors.ts";
 import type { ChatMessage, GenerationRequest } from "../core/generation.ts";
 import type { Vocabulary } from "../engine/vocabulary.ts";
 import { renderChat, tokenText } from "./chat-template.ts";
+import { markControlWords } from "./control-words.ts";
 
 /**
  * The prompt of a request as tokens, at least one and fewer than `contextLength`, so that one more can be generated.
@@ -10,7 +11,8 @@ import { renderChat, tokenText } from "./chat-template.ts";
 export function prepareRequest(request: GenerationRequest, vocabulary: Vocabulary, contextLength: number): Int32Array {
   const tokens = promptTokens(request, vocabulary, contextLength);
   if (tokens.length === 0) {
-    throw failure("invalid_value", { field: "prompt", value: "empty", accepted: "at least one token" });
+    const field = request.prompt.kind === "chat" ? "messages" : "prompt";
+    throw failure("invalid_value", { field, value: "empty", accepted: "at least one token" });
   }
   if (tokens.length >= contextLength) {
     throw failure("context_length_exceeded", { prompt: `${tokens.length}`, limit: contextLength });
@@ -19,18 +21,13 @@ export function prepareRequest(request: GenerationRequest, vocabulary: Vocabular
 }
 
 function promptTokens({ prompt, model }: GenerationRequest, vocabulary: Vocabulary, contextLength: number): Int32Array {
-  switch (prompt.kind) {
-    case "tokens":
-      return checkedIds(prompt.ids, vocabulary);
-    case "text":
-      refuseByBytes(prompt.text, vocabulary, contextLength);
-      return vocabulary.tokenize(prompt.text, { parseSpecial: false, addSpecial: true });
-    case "chat": {
-      const contents = prompt.messages.map((message) => message.content).join("");
-      refuseByBytes(contents, vocabulary, contextLength);
-      return chatTokens(renderChat(prompt.messages, vocabulary, model), prompt.messages, vocabulary);
-    }
+  if (prompt.kind === "tokens") return checkedIds(prompt.ids, vocabulary);
+  if (prompt.kind === "text") {
+    refuseByBytes(prompt.text, vocabulary, contextLength);
+    return vocabulary.tokenize(prompt.text, { parseSpecial: false, addSpecial: true });
   }
+  refuseByBytes(prompt.messages.map((message) => message.content).join(""), vocabulary, contextLength);
+  return chatTokens(prompt.messages, vocabulary, model);
 }
 
 function checkedIds(ids: readonly number[], vocabulary: Vocabulary): Int32Array {
@@ -53,36 +50,14 @@ function refuseByBytes(text: string, vocabulary: Vocabulary, contextLength: numb
  * The template's control tokens count, those that somebody wrote into a message do not: else a user could forge a
  * system turn. Only a text with such words is tokenized in parts, for a cut may change the tokens beside it.
  */
-function chatTokens(rendered: string, messages: readonly ChatMessage[], vocabulary: Vocabulary): Int32Array {
+function chatTokens(written: readonly ChatMessage[], vocabulary: Vocabulary, model: string): Int32Array {
+  const { messages, mark } = markControlWords(written, vocabulary);
+  const rendered = renderChat(messages, vocabulary, model);
   const bos = tokenText(vocabulary, vocabulary.bosToken);
   const addSpecial = bos === "" || !rendered.startsWith(bos);
-  const forged = messages.filter((message) => hasControlTokens(message.content, vocabulary));
-  if (forged.length === 0) return vocabulary.tokenize(rendered, { parseSpecial: true, addSpecial });
-
-  const parts: Int32Array[] = [];
-  let position = 0;
-  const append = (end: number, parseSpecial: boolean): void => {
-    const text = rendered.slice(position, end);
-    parts.push(
-      vocabulary.tokenize(text, { parseSpecial, addSpecial: addSpecial && position === 0 && parts.length === 0 }),
-    );
-    position = end;
-  };
-  for (const { content } of forged) {
-    const text = content.trim(); // as much of it as any template keeps
-    const begin = rendered.indexOf(text, position);
-    if (begin < 0) {
-      throw failure("template_failed", { problem: "a message contains control tokens and the template rewrites it" });
-    }
-    append(begin, true);
-    append(begin + text.length, false);
-  }
-  append(rendered.length, true);
+  if (mark === undefined) return vocabulary.tokenize(rendered, { parseSpecial: true, addSpecial });
+  const parts = rendered
+    .split(mark)
+    .map((text, part) => vocabulary.tokenize(text, { parseSpecial: true, addSpecial: addSpecial && part === 0 }));
   return Int32Array.from(parts.flatMap((part) => Array.from(part)));
-}
-
-function hasControlTokens(text: string, vocabulary: Vocabulary): boolean {
-  const plain = vocabulary.tokenize(text, { parseSpecial: false, addSpecial: false });
-  const parsed = vocabulary.tokenize(text, { parseSpecial: true, addSpecial: false });
-  return plain.length !== parsed.length || plain.some((token, index) => token !== parsed[index]);
 }

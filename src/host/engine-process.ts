@@ -15,6 +15,8 @@ import { ThreadGovernor } from "./thread-governor.ts";
 // service worker.
 
 dieWithParent(Number(process.argv[2]));
+// Ctrl-C and service managers signal every process of a group; the server decides when its engines end.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
 
 const pulse = new Pulse();
 const worker = startWorker("service-worker", { workerData: pulse.memory });

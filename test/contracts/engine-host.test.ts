@@ -165,6 +165,17 @@ test("killed from outside, again and again", async () => {
   }
 });
 
+test.runIf(onLinux)(
+  "Ctrl-C and a service manager's SIGTERM, sent to all processes, leave the engine to the server",
+  async () => {
+    await using host = await readyHost("fake?stepMs=10");
+    const stream = host.generate(aRequest({ maxTokens: 50 }), never);
+    await stream.next();
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.kill(host.pid!, signal);
+    expect((await collect(stream)).tokens).toHaveLength(50);
+  },
+);
+
 test("a step that does not end is aborted and its stream goes on", async () => {
   await using host = await readyHost("fake?stallAtStep=5", { stepMs: 300 });
   const { pid } = host;

@@ -1,5 +1,5 @@
 /** npm passes a Ctrl-C on that the terminal has sent to its child already: within this time it is the same one. */
-const echoMs = 100;
+const echoMs = 150;
 
 /**
  * Aborts at the first Ctrl-C or SIGTERM, so that a command can end in order; the second ends the process at once, with

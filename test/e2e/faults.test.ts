@@ -137,6 +137,17 @@ test("a client that goes away frees its slot, streaming or not, running or queue
   expect(performance.now() - begin).toBeLessThan(1000); // 400 tokens would take 2 s each
 });
 
+test("a client that goes away during its prefill frees its slot within that step", async () => {
+  // 512 tokens are one step, here of half a second; the prompt would take four
+  await using server = await startServer({ args: ["--engine", "fake?prefillUsPerToken=1000", "--parallel", "1"] });
+  const prefill = await startStream(server, { prompt: Array.from({ length: 2000 }, () => 300) });
+  await new Promise((wake) => setTimeout(wake, 300));
+  prefill.hangUp();
+  const begin = performance.now();
+  expect((await post(server, "/v1/completions", ask({ stream: false, max_tokens: 1 }))).status).toBe(200);
+  expect(performance.now() - begin).toBeLessThan(1200);
+});
+
 test("kill -9 of the server leaves no orphan after 2 s", async () => {
   await using server = await startServer({ args: ["--model", await testModel("smollm2")] });
   const stream = await startStream(server);

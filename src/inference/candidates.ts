@@ -1,17 +1,16 @@
 import type { Sampling } from "../core/generation.ts";
-import { coarseMass, coarseMassOf, gather, weightOf } from "./logit-passes.ts";
+import { coarseMass, coarseMassOf, gather, guessWindow, weigh, type Row } from "./logit-passes.ts";
 
-type Filters = Pick<Sampling, "topK" | "topP" | "minP" | "temperature">;
+type Filters = Pick<Sampling, "topK" | "topP" | "minP">;
 
-/** How far below the largest logit the first look goes, how much further each next one, and when all are taken. */
-const FIRST_WINDOW = 8;
-const NEXT_WINDOW = 4;
-const LAST_WINDOW = 32;
+/** Logits further than this below the largest are one bucket, and are looked at all together or not at all. */
+const FAR = 32;
+/** By how much a look at the most likely tokens reaches further if it did not see enough. */
+const STEP = 2;
 /** Below every number, above -Infinity: a masked token is never a candidate. */
 const LOWEST = -Number.MAX_VALUE;
-/** Buckets of the histogram per unit of logit, and the bucket of all that is further than 32 below the largest. */
-const BUCKETS_PER_UNIT = 256;
-const LAST_BUCKET = LAST_WINDOW * BUCKETS_PER_UNIT;
+const BUCKETS_PER_UNIT = 128;
+const LAST_BUCKET = FAR * BUCKETS_PER_UNIT;
 
 /**
  * The tokens that the filters leave, and their weights. Nothing is sorted but the few tokens at the edge of a cut: with
@@ -21,11 +20,10 @@ const LAST_BUCKET = LAST_WINDOW * BUCKETS_PER_UNIT;
  * is kept does not depend on the temperature. Equally likely tokens go by id, lowest first.
  */
 export class Candidates {
-  #logits: Float32Array = new Float32Array(0);
-  #max = 0;
+  #row: Row = { logits: new Float32Array(0), max: 0, temperature: 1 };
   #count = 0;
   #ids = new Int32Array(0);
-  /** Weights as in `Scale`, at temperature 1 until the filters are done. */
+  /** At temperature 1 until the filters are done. */
   #weights = new Float64Array(0);
   readonly #sums = new Float64Array(LAST_BUCKET + 1);
 
@@ -37,22 +35,19 @@ export class Candidates {
     return this.#weights.subarray(0, this.#count);
   }
 
-  /** `max` is the largest logit, a finite number. */
-  select(logits: Float32Array, max: number, filters: Filters): void {
-    const { topK, topP, minP, temperature } = filters;
-    if (this.#ids.length < logits.length) {
-      this.#ids = new Int32Array(logits.length);
-      this.#weights = new Float64Array(logits.length);
+  select(row: Row, { topK, topP, minP }: Filters): void {
+    if (this.#ids.length < row.logits.length) {
+      this.#ids = new Int32Array(row.logits.length);
+      this.#weights = new Float64Array(row.logits.length);
     }
-    this.#logits = logits;
-    this.#max = max;
-    const floor = minP > 0 ? max + Math.log(minP) : LOWEST;
+    this.#row = { ...row, temperature: 1 };
+    const floor = minP > 0 ? row.max + Math.log(minP) : LOWEST;
     if (topK > 0) this.#takeTopK(topK);
     else if (topP < 1) this.#takeTopP(topP);
     else this.#gather(floor);
-    if (topK > 0 && topP < 1) this.#cut(topP * this.#weigh(1), this.#weights);
+    if (topK > 0 && topP < 1) this.#cut(topP * weigh(this.ids, this.#row, this.#weights), this.#weights);
     if (minP > 0) this.#drop(floor);
-    this.#weigh(temperature);
+    weigh(this.ids, row, this.#weights);
   }
 
   /** The token at `uniform` (in [0, 1)) of the candidates' cumulative distribution. */
@@ -69,25 +64,27 @@ export class Candidates {
   }
 
   #takeTopK(k: number): void {
-    this.#widen(() => this.#count >= k);
+    this.#widen(8, () => this.#count >= k);
     this.#cut(k, undefined);
   }
 
   /** The mass of all tokens is counted coarsely, then exactly for the candidates, which carry nearly all of it. */
   #takeTopP(p: number): void {
-    const all = coarseMass(this.#logits, this.#max);
+    const { logits, max } = this.#row;
+    const all = coarseMass(logits, max);
     let target = 0;
-    this.#widen(() => {
-      const mass = this.#weigh(1);
-      target = p * (all - coarseMassOf(this.ids, this.#logits, this.#max) + mass);
+    this.#widen(guessWindow(logits, max, 0.8 * (1 - p) * all), () => {
+      const mass = weigh(this.ids, this.#row, this.#weights);
+      target = p * (all - coarseMassOf(this.ids, logits, max) + mass);
       return mass >= target;
     });
     this.#cut(target, this.#weights);
   }
 
-  #widen(enough: () => boolean): void {
-    for (let window = FIRST_WINDOW; window <= LAST_WINDOW; window += NEXT_WINDOW) {
-      this.#gather(this.#max - window);
+  /** Gathers the tokens at most `window` below the largest logit, then further and further until they are enough. */
+  #widen(window: number, enough: () => boolean): void {
+    for (let reach = window; reach <= FAR; reach += STEP) {
+      this.#gather(this.#row.max - reach);
       if (enough()) return;
     }
     this.#gather(LOWEST);
@@ -95,17 +92,7 @@ export class Candidates {
   }
 
   #gather(threshold: number): void {
-    this.#count = gather(this.#logits, threshold, this.#ids);
-  }
-
-  /** Sets the weights at a temperature; returns their sum. */
-  #weigh(temperature: number): number {
-    const { ids, weights } = this;
-    const logits = this.#logits;
-    const scale = { max: this.#max, temperature };
-    let mass = 0;
-    for (let i = 0; i < ids.length; i += 1) mass += weights[i] = weightOf(logits[ids[i]!]!, scale);
-    return mass;
+    this.#count = gather(this.#row.logits, threshold, this.#ids);
   }
 
   /**
@@ -115,8 +102,7 @@ export class Candidates {
    */
   #cut(target: number, measure: Float64Array | undefined): void {
     const ids = this.ids;
-    const logits = this.#logits;
-    const max = this.#max;
+    const { logits, max } = this.#row;
     const sums = this.#sums.fill(0);
     for (let i = 0; i < ids.length; i += 1) {
       const bucket = Math.min((max - logits[ids[i]!]!) * BUCKETS_PER_UNIT, LAST_BUCKET) | 0;
@@ -145,8 +131,9 @@ export class Candidates {
 
   #drop(floor: number): void {
     const ids = this.ids;
+    const { logits } = this.#row;
     let kept = 0;
-    for (const id of ids) if (this.#logits[id]! >= floor) ids[kept++] = id;
+    for (const id of ids) if (logits[id]! >= floor) ids[kept++] = id;
     this.#count = kept;
   }
 }

@@ -12,8 +12,10 @@ const LAST = RANGE * STEPS;
 /** `table[k]` = e^(-k / STEPS). Math.exp costs ten times a look-up. */
 const table = Float64Array.from({ length: LAST + 1 }, (_, k) => (k === LAST ? 0 : Math.exp(-k / STEPS)));
 
-/** What logits are measured against: a weight is e^((logit - max) / temperature), so 1 for the largest logit. */
-export interface Scale {
+/** A row and its scale: a token's weight is e^((logit - max) / temperature), so 1 for the largest logit. */
+export interface Row {
+  readonly logits: Float32Array;
+  /** The largest logit, a finite number. */
   readonly max: number;
   readonly temperature: number;
 }
@@ -89,12 +91,43 @@ export function gather(logits: Float32Array, threshold: number, ids: Int32Array)
   return count;
 }
 
-/** The weight of one logit, exact to 1e-8 of its value: the nearest entry and two terms of the series of the rest. */
-export function weightOf(logit: number, { max, temperature }: Scale): number {
-  const at = Math.min(((max - logit) / temperature) * STEPS + 0.5, LAST);
-  const entry = at | 0;
-  const rest = (entry + 0.5 - at) / STEPS;
-  return table[entry]! * (1 + rest * (1 + 0.5 * rest));
+/**
+ * How far below `max` the tokens begin that together weigh about `tail`, by every 16th of them. They are many and light
+ * where this is asked for, so the guess is good; a part of the vocabulary that is not like the rest makes it a bad one.
+ */
+export function guessWindow(logits: Float32Array, max: number, tail: number): number {
+  sampled.fill(0);
+  for (let i = 0; i < logits.length; i += SAMPLE) {
+    const entry = Math.min((max - logits[i]!) * STEPS, LAST) | 0;
+    sampled[entry >> PART_SHIFT]! += SAMPLE * table[entry]!;
+  }
+  let part = sampled.length - 1;
+  let mass = 0;
+  while (part > 0 && mass + sampled[part]! <= tail) mass += sampled[part--]!;
+  return ((part + 1) << PART_SHIFT) / STEPS;
+}
+
+const SAMPLE = 16;
+/** A part is 2^5 steps, a quarter of a unit. */
+const PART_SHIFT = 5;
+const sampled = new Float64Array((LAST >> PART_SHIFT) + 1);
+
+/**
+ * Writes the weights of these tokens into `weights` and returns their sum. Each is exact to 1e-8 of its value: the
+ * table's nearest entry and two terms of the series of the rest.
+ */
+export function weigh(ids: Int32Array, { logits, max, temperature }: Row, weights: Float64Array): number {
+  const steps = STEPS / temperature;
+  let mass = 0;
+  for (let i = 0; i < ids.length; i += 1) {
+    const at = Math.min((max - logits[ids[i]!]!) * steps + 0.5, LAST);
+    const entry = at | 0;
+    const rest = (entry + 0.5 - at) * (1 / STEPS);
+    const weight = table[entry]! * (1 + rest * (1 + 0.5 * rest));
+    weights[i] = weight;
+    mass += weight;
+  }
+  return mass;
 }
 
 /** Tokens per block of `blockMasses`. */
@@ -104,7 +137,7 @@ export const BLOCK = 256;
  * `sums[b]` becomes the weight of the tokens of blocks 0..b together; returns that of all, NaN if a logit is NaN. Each
  * weight is exact to 1e-5 of its value (one term of the series).
  */
-export function blockMasses(logits: Float32Array, { max, temperature }: Scale, sums: Float64Array): number {
+export function blockMasses({ logits, max, temperature }: Row, sums: Float64Array): number {
   const steps = STEPS / temperature;
   let mass = 0;
   for (let start = 0, block = 0; start < logits.length; start += BLOCK, block += 1) {

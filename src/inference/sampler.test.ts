@@ -1,59 +1,14 @@
 import { expect, test } from "vitest";
 import fc from "fast-check";
-import type { Sampling } from "../core/generation.ts";
-import { Candidates } from "./candidates.ts";
 import { keyedUniform } from "./keyed-random.ts";
-import { maxLogit } from "./logit-passes.ts";
 import { createSampler } from "./sampler.ts";
-
-const someSampling = (over: Partial<Sampling> = {}): Sampling => ({
-  temperature: 1,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repeatPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  seed: 1,
-  ...over,
-});
+import { exactDistribution, filteredDistribution, someSampling, totalVariation } from "./testing.ts";
 
 const someHistory = (tokens: number[] = [], promptLength = tokens.length) => ({
   tokens: Int32Array.from(tokens),
   length: tokens.length,
   promptLength,
 });
-
-/** The definition, as slowly and plainly as can be: probability by token id. */
-function naiveDistribution(logits: readonly number[], sampling: Sampling): Map<number, number> {
-  let kept = logits.map((logit, id) => ({ logit, id })).filter(({ logit }) => logit > -Infinity);
-  kept.sort((a, b) => b.logit - a.logit || a.id - b.id);
-  const max = kept[0]!.logit;
-  if (sampling.topK > 0) kept = kept.slice(0, sampling.topK);
-  if (sampling.topP < 1) {
-    const all = kept.reduce((sum, { logit }) => sum + Math.exp(logit - max), 0);
-    let sum = 0;
-    const end = kept.findIndex(({ logit }) => (sum += Math.exp(logit - max) / all) >= sampling.topP);
-    if (end !== -1) kept = kept.slice(0, end + 1);
-  }
-  if (sampling.minP > 0) kept = kept.filter(({ logit }) => logit >= max + Math.log(sampling.minP));
-  const weights = kept.map(({ logit }) => Math.exp((logit - max) / sampling.temperature));
-  const mass = weights.reduce((a, b) => a + b);
-  return new Map(kept.map(({ id }, i) => [id, weights[i]! / mass]));
-}
-
-const shared = new Candidates();
-
-function distribution(logits: Float32Array, sampling: Sampling): Map<number, number> {
-  shared.select(logits, maxLogit(logits), sampling);
-  const mass = shared.weights.reduce((a, b) => a + b);
-  return new Map(Array.from(shared.ids, (id, i) => [id, shared.weights[i]! / mass]));
-}
-
-function totalVariation(a: Map<number, number>, b: Map<number, number>): number {
-  const ids = new Set([...a.keys(), ...b.keys()]);
-  return [...ids].reduce((sum, id) => sum + Math.abs((a.get(id) ?? 0) - (b.get(id) ?? 0)) / 2, 0);
-}
 
 /** Sixteenths: equal logits happen, and sums of their weights do not fall on top-p by a hair. */
 const someLogits = (spread: number) =>
@@ -72,7 +27,7 @@ test("the filters keep what their definition keeps, at its probabilities", () =>
   fc.assert(
     fc.property(anyLogits, anyFilters, (logits, filters) => {
       const sampling = someSampling(filters);
-      expect(totalVariation(distribution(logits, sampling), naiveDistribution([...logits], sampling))).toBeLessThan(
+      expect(totalVariation(filteredDistribution(logits, sampling), exactDistribution(logits, sampling))).toBeLessThan(
         1e-3,
       );
     }),
@@ -104,7 +59,9 @@ test.each([
     { minP: 0.05, temperature: 2 },
   ]) {
     const sampling = someSampling(over);
-    expect(totalVariation(distribution(logits, sampling), naiveDistribution([...logits], sampling))).toBeLessThan(1e-3);
+    expect(totalVariation(filteredDistribution(logits, sampling), exactDistribution(logits, sampling))).toBeLessThan(
+      1e-3,
+    );
   }
 });
 
@@ -121,7 +78,7 @@ test("without filters a draw inverts the cumulative distribution of all tokens",
       const sampling = someSampling({ temperature, seed });
       const token = createSampler(sampling, 2)(logits, someHistory([0, 0, 0]));
       const uniform = keyedUniform(seed, 2, 3);
-      const exact = naiveDistribution([...logits], sampling);
+      const exact = exactDistribution(logits, sampling);
       // Weights are exact to 1e-5, so the answer lies between those of two neighbouring numbers.
       expect(token).toBeGreaterThanOrEqual(naiveDraw(exact, Math.max(0, uniform - 2e-5)));
       expect(token).toBeLessThanOrEqual(naiveDraw(exact, Math.min(1 - 1e-9, uniform + 2e-5)));
@@ -141,7 +98,7 @@ test.each([{}, { topP: 0.9 }, { topK: 6 }])("tokens are drawn as often as their 
     const token = sample(logits, history);
     drawn.set(token, (drawn.get(token) ?? 0) + 1 / draws);
   }
-  const exact = naiveDistribution([...logits], sampling);
+  const exact = exactDistribution(logits, sampling);
   // The expected distance of a sample from its distribution is at most half of sqrt(tokens / draws).
   const likely = [...exact.values()].filter((p) => p > 1e-3).length;
   expect(totalVariation(drawn, exact)).toBeLessThan(0.02 + Math.sqrt(likely / draws));

@@ -27,8 +27,8 @@ export function createSampler(sampling: Sampling, choice: number): Sampler {
     const max = maxLogit(logits);
     if (temperature < GREEDY_BELOW || !Number.isFinite(max)) return firstOf(logits, max);
     const uniform = keyedUniform(seed, choice, position);
-    if (unfiltered) return drawFromAll(logits, { max, temperature }, uniform) ?? firstOf(logits, max);
-    candidates.select(logits, max, sampling);
+    if (unfiltered) return drawFromAll({ logits, max, temperature }, uniform) ?? firstOf(logits, max);
+    candidates.select({ logits, max, temperature }, sampling);
     return candidates.draw(uniform);
   }
 

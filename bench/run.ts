@@ -1,0 +1,19 @@
+import { machineFacts } from "./machine.ts";
+
+/** Loaded when asked for: one bench needs a built program, another a model. */
+const benches: Record<string, () => Promise<(args: readonly string[]) => Promise<void>>> = {
+  engine: async () => (await import("./engine.ts")).engine,
+  neighbour: async () => (await import("./neighbour.ts")).neighbour,
+  sampling: async () => (await import("./sampling.ts")).sampling,
+};
+
+const [name = "", ...args] = process.argv.slice(2);
+const load = benches[name];
+if (load === undefined) {
+  console.error(`usage: npm run bench -- NAME [options]; NAME is one of ${Object.keys(benches).join(", ")}`);
+  process.exitCode = 2;
+} else {
+  const bench = await load();
+  console.log(JSON.stringify({ bench: name, ...machineFacts() }));
+  await bench(args);
+}

@@ -18,7 +18,7 @@ import { EngineHost } from "./host/engine-host.ts";
 import { buildServer } from "./http/server.ts";
 import { LocalBackend } from "./inference/local-backend.ts";
 import { assertFits } from "./model/assert-fits.ts";
-import { resolveModel, type PullProgress } from "./model/resolve-model.ts";
+import { resolveModel, type PullProgress, type ResolvedModel } from "./model/resolve-model.ts";
 import { createLogger } from "./telemetry/log.ts";
 
 /** The largest body that is read: far beyond any context. */
@@ -38,10 +38,16 @@ export interface Served {
   readonly needsKey: boolean;
 }
 
-interface ServeOptions {
-  /** Ends the server, or its start. */
+/** For what may have to get the model over the network first. */
+export interface PullOptions {
+  /** Ends a pull: the signal's reason is thrown. */
   readonly signal: AbortSignal;
   readonly onPull: (progress: PullProgress) => void;
+  /** The model is on this disk. */
+  readonly onPulled?: () => void;
+}
+
+interface ServeOptions extends PullOptions {
   /** HTTP answers, with 503 until the model is loaded. */
   readonly onListening: (at: { readonly url: string; readonly modelId: string }) => void;
   readonly onReady: (served: Served) => void;
@@ -72,17 +78,15 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
 }
 
 /** The model of `config` in this process, for one request at a time. Blocks the thread while it loads. */
-export async function openLocal(config: Config, onPull: (progress: PullProgress) => void): Promise<Backend> {
-  const { modelId, plan } = await prepare({ ...config, parallel: 1 }, { onPull });
+export async function openLocal(config: Config, pull: PullOptions): Promise<Backend> {
+  const { modelId, plan } = await prepare({ ...config, parallel: 1 }, pull);
   if (config.engine === "llama") quietUnlessAsked(config);
   return new LocalBackend(openEngine({ engine: config.engine, plan }), modelId);
 }
 
-interface QuantizeOptions {
+interface QuantizeOptions extends PullOptions {
   readonly type: string;
   readonly output: string;
-  readonly onPull: (progress: PullProgress) => void;
-  readonly onBegin: (bytes: number) => void;
 }
 
 /** Writes `config.model` again in another number format; blocks the thread. Sizes are in bytes. */
@@ -94,8 +98,7 @@ export async function quantize(config: Config, options: QuantizeOptions): Promis
   }
   const output = resolve(options.output);
   if (existsSync(output)) throw failure("invalid_config", { problem: `${output} exists; choose another name` });
-  const { file, header } = await resolveModel(config.model, { home: config.home, onProgress: options.onPull });
-  options.onBegin(header.fileBytes);
+  const { file } = await pullModel(config, options);
   quietUnlessAsked(config);
   return quantizeModel({ source: file, output, type, threads: threadsFor(config) });
 }
@@ -116,17 +119,18 @@ interface Prepared {
 }
 
 /** The plan of `config` for a model that is on this disk, checked, and fits into this machine's memory. */
-async function prepare(
-  config: Config,
-  pull: { signal?: AbortSignal; onPull: ServeOptions["onPull"] },
-): Promise<Prepared> {
+async function prepare(config: Config, options: PullOptions): Promise<Prepared> {
   if (config.engine !== "llama") return { modelId: "fake", plan: planFor(config, "fake"), hasChatTemplate: true };
-  const { home } = config;
-  const options = { home, onProgress: pull.onPull, ...(pull.signal === undefined ? {} : { signal: pull.signal }) };
-  const { id, file, header } = await resolveModel(config.model, options);
+  const { id, file, header } = await pullModel(config, options);
   const plan = planFor(config, file);
   assertFits(header, plan);
   return { modelId: id, plan, hasChatTemplate: header.hasChatTemplate };
+}
+
+async function pullModel({ model, home }: Config, { signal, onPull, onPulled }: PullOptions): Promise<ResolvedModel> {
+  const resolved = await resolveModel(model, { home, signal, onProgress: onPull });
+  onPulled?.();
+  return resolved;
 }
 
 function planFor(config: Config, modelFile: string): ExecutionPlan {

@@ -1,8 +1,10 @@
 import { inspect } from "node:util";
 import { MillraceError } from "../core/errors.ts";
+import { Interrupted } from "./interrupts.ts";
 
 /** What a command that failed prints, one line unless `verbose`, and its exit code. */
 export function failureReport(thrown: unknown, verbose: boolean): { text: string; exitCode: number } {
+  if (thrown instanceof Interrupted) return { text: "", exitCode: 130 };
   const expected = thrown instanceof MillraceError && thrown.code !== "internal";
   const message = thrown instanceof Error ? (innermost(thrown)?.message ?? thrown.message) : String(thrown);
   const line = message.replace(/\s+/g, " ").trim();

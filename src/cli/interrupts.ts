@@ -1,20 +1,31 @@
 /** npm passes a Ctrl-C on that the terminal has sent to its child already: within this time it is the same one. */
 const echoMs = 150;
 
-/**
- * Aborts at the first Ctrl-C or SIGTERM, so that a command can end in order; the second ends the process at once, with
- * code 130. Until this is called both have their usual effect.
- */
-export function abortOnInterrupt(): AbortSignal {
+/** Why a command ended without an error of its own. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+  override readonly message = "interrupted";
+}
+
+/** `signal` aborts at the first Ctrl-C or SIGTERM. Disposed, both have their usual effect again: the process ends. */
+interface Interrupts extends Disposable {
+  readonly signal: AbortSignal;
+}
+
+/** Lets a command end in order at the first Ctrl-C or SIGTERM; the second ends the process at once, with code 130. */
+export function abortOnInterrupt(): Interrupts {
   const controller = new AbortController();
   let first: number | undefined;
   const interrupt = () => {
     const now = performance.now();
     if (first === undefined) {
       first = now;
-      controller.abort();
+      controller.abort(new Interrupted());
     } else if (now - first > echoMs) process.exit(130);
   };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
-  return controller.signal;
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => void process.off("SIGINT", interrupt).off("SIGTERM", interrupt),
+  };
 }

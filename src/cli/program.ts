@@ -7,17 +7,16 @@ import { serveCommand } from "./serve.ts";
 
 /** Runs one command; gives the exit code: 0, 1 = failed, 2 = wrong usage, 130 = stopped by Ctrl-C. */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
-  let exitCode = 0;
   const program = new Command("millrace")
     .description("Serves open language models.")
     .version(version(), "-V, --version", "print the version")
     .exitOverride();
   for (const command of [serveCommand, runCommand, quantizeCommand]) {
-    program.addCommand(command((code) => (exitCode = code)).copyInheritedSettings(program));
+    program.addCommand(command().copyInheritedSettings(program));
   }
   try {
     await program.parseAsync(argv, { from: "user" });
-    return exitCode;
+    return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // it has said why
     const report = failureReport(error, argv.includes("--verbose"));

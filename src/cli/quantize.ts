@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { formatBytes } from "../core/format-bytes.ts";
-import { ProgressDisplay } from "./progress.ts";
+import { pulling } from "./pulling.ts";
 import { loadConfig } from "../config/load-config.ts";
 import { addConfigOptions, readFlags } from "./config-options.ts";
 import type { ConfigKey } from "../config/schema.ts";
@@ -16,18 +16,9 @@ export function quantizeCommand(): Command {
     .argument("<output>", "path of the new GGUF file");
   return addConfigOptions(command, settings).action(async (model: string, type: string, output: string) => {
     const { config } = loadConfig({ ...readFlags(command, settings), model }, process.env);
-    const progress = new ProgressDisplay(process.stderr);
     const { quantize } = await import("../app.ts");
     const begin = performance.now();
-    const { before, after } = await quantize(config, {
-      type,
-      output,
-      onPull: (transfer) => progress.update(transfer),
-      onBegin: (bytes) => {
-        progress.end();
-        process.stderr.write(`Quantizing ${model} (${formatBytes(bytes)}) to ${type} ...\n`);
-      },
-    }).finally(() => progress.end());
+    const { before, after } = await pulling((pull) => quantize(config, { type, output, ...pull }));
     const seconds = ((performance.now() - begin) / 1000).toFixed(1);
     const share = Math.round((100 * after) / before);
     process.stdout.write(`${output}: ${formatBytes(before)} -> ${formatBytes(after)} (${share} %) in ${seconds} s\n`);

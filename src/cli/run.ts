@@ -9,7 +9,7 @@ import { newId, newSeed } from "../core/ids.ts";
 import { addConfigOptions, readFlags } from "./config-options.ts";
 import { abortOnInterrupt } from "./interrupts.ts";
 import { numberOption } from "./number-option.ts";
-import { ProgressDisplay } from "./progress.ts";
+import { pulling } from "./pulling.ts";
 
 const settings: readonly ConfigKey[] = ["model", "context", "threads", "engine"];
 
@@ -23,7 +23,7 @@ interface RunOptions {
 }
 
 /** `millrace run`: one answer on stdout. Ctrl-C stops it. */
-export function runCommand(setExitCode: (code: number) => void): Command {
+export function runCommand(): Command {
   const command = new Command("run")
     .description("Answer one prompt, without a server.")
     .argument("[prompt]", "what to ask; read from stdin when it is left out")
@@ -45,18 +45,14 @@ export function runCommand(setExitCode: (code: number) => void): Command {
   return addConfigOptions(command, settings).action(async (argument: string | undefined, options: RunOptions) => {
     const { config } = loadConfig(readFlags(command, settings), process.env);
     const text = argument ?? (await readStdin());
-    const progress = new ProgressDisplay(process.stderr);
     const { openLocal } = await import("../app.ts");
-    // Until the model is loaded, which blocks this thread, Ctrl-C has its usual effect: it ends the process.
-    await using backend = await openLocal(config, (transfer) => progress.update(transfer)).finally(() =>
-      progress.end(),
-    );
-    const signal = abortOnInterrupt();
+    await using backend = await pulling((pull) => openLocal(config, pull));
+    using interrupts = abortOnInterrupt();
+    const { signal } = interrupts;
     try {
       await printAnswer(backend, aRequest(backend.model.id, promptOf(text, options), options), signal);
     } catch (error) {
-      if (!signal.aborted) throw error;
-      setExitCode(130);
+      throw signal.aborted ? signal.reason : error;
     }
   });
 }

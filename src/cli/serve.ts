@@ -23,7 +23,8 @@ export function serveCommand(): Command {
   const command = new Command("serve").description("Serve a model over HTTP, as OpenAI's API.");
   return addConfigOptions(command, settings).action(async () => {
     const { config } = loadConfig(readFlags(command, settings), process.env);
-    const signal = abortOnInterrupt();
+    using interrupts = abortOnInterrupt();
+    const { signal } = interrupts;
     const progress = new ProgressDisplay(process.stderr);
     const { serve } = await import("../app.ts");
     try {

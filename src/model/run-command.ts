@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { SourceProblem } from "./source-problem.ts";
 
 export interface Command {
@@ -13,6 +13,7 @@ export interface Command {
   readonly problem: (stderr: string) => string;
 }
 
+const hasGroups = process.platform !== "win32";
 const keptErrorBytes = 64 * 1024;
 
 /** Runs a client program to its end. Throws a SourceProblem when it fails, the signal's reason when that aborts it. */
@@ -22,8 +23,9 @@ export async function runCommand(command: Command, signal: AbortSignal): Promise
     env: { ...process.env, ...command.environment },
     stdio: ["ignore", "ignore", "pipe"],
     windowsHide: true,
+    detached: hasGroups,
   });
-  const kill = () => void child.kill("SIGKILL");
+  const kill = () => killGroup(child);
   signal.addEventListener("abort", kill, { once: true });
   let stderr = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -46,5 +48,15 @@ export async function runCommand(command: Command, signal: AbortSignal): Promise
   } finally {
     signal.removeEventListener("abort", kill);
     child.stderr.destroy();
+  }
+}
+
+/** A client may be a wrapper (pyenv's pip is) that the real one would outlive. */
+function killGroup(child: ChildProcess): void {
+  if (!hasGroups || child.pid === undefined) return void child.kill("SIGKILL");
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // it has ended by itself
   }
 }

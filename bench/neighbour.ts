@@ -4,7 +4,7 @@ import { defaultPlan } from "../src/core/execution-plan.ts";
 import { openEngine } from "../src/engine/open.ts";
 import type { Engine } from "../src/engine/engine.ts";
 import { threadsForThisMachine } from "../src/host/cpu-lease.ts";
-import { ThreadGovernor } from "../src/host/thread-governor.ts";
+import { ThreadGovernor } from "../src/scheduler/thread-governor.ts";
 import { testModel } from "../test/models.ts";
 import { show, summarize } from "./statistics.ts";
 import { burstOf, promptOf } from "./workload.ts";

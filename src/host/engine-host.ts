@@ -45,6 +45,7 @@ export class EngineHost implements Backend {
   #child: EngineChild | undefined;
   #state: State = { type: "loading", progress: 0 };
   #info: EngineInfo | undefined;
+  #threads = 0;
   /** Why this process could not open the model: it is about to end. */
   #openError: MillraceError | undefined;
   /** Deaths since the engine was last healthy. */
@@ -154,21 +155,25 @@ export class EngineHost implements Backend {
         return;
       case "step":
         for (const event of message.events) this.#deliver(event);
+        if (message.report !== undefined) this.#watchThreads(message.report.threads);
         return;
       case "request-failed":
         return this.#streams.get(message.id)?.fail(new MillraceError(message.error));
-      case "threads-changed":
-        logger.info(
-          { from: message.from, to: message.to },
-          message.to < message.from
-            ? "steps took far longer than predicted: the engine goes on with fewer threads"
-            : "the engine uses more threads again",
-        );
     }
+  }
+
+  /** Says so when the engine steps with another number of threads than before. */
+  #watchThreads(threads: number): void {
+    const before = this.#threads;
+    this.#threads = threads;
+    if (threads === before) return;
+    const words = threads < before ? "steps take far longer than predicted: fewer threads" : "more threads again";
+    this.#options.logger.info({ from: before, to: threads }, words);
   }
 
   #onReady(info: EngineInfo): void {
     this.#info = info;
+    this.#threads = this.#spec.plan.threads;
     this.#state = { type: "ready", since: systemClock.now() };
     this.#options.logger.info({ pid: this.pid, ...info }, "the engine is ready");
     this.#settleReady.resolve();

@@ -1,14 +1,12 @@
 import { toMillraceError } from "../core/errors.ts";
 import { openEngine, type EngineSpec } from "../engine/open.ts";
 import type { Engine } from "../engine/engine.ts";
-import { Inference, type RequestEvent } from "../inference/inference.ts";
-import type { StepReport } from "../scheduler/step-loop.ts";
+import { Inference } from "../inference/inference.ts";
 import { startWorker } from "./entry-point.ts";
 import type { MainToWorker, WorkerToMain } from "./messages.ts";
 import { dieWithParent } from "./parent-death.ts";
 import { Pulse } from "./pulse.ts";
 import { pulsingEngine } from "./pulsing-engine.ts";
-import { ThreadGovernor } from "./thread-governor.ts";
 
 // The engine process: `node engine-process.js PARENT-PID`, with the server at the other end of file descriptor 3.
 // This thread only steps. While it is inside native code nothing else happens on it; whatever must happen is done by the
@@ -59,32 +57,11 @@ async function open(spec: EngineSpec): Promise<void> {
     if (failed.code === "internal") console.error(error);
     return tell({ type: "open-failed", error: failed.toBody() });
   }
-  const governor = new ThreadGovernor(spec.plan.threads);
-  inference = new Inference(engine, {
-    onStep: (events, report) => {
-      if (report !== undefined) govern(engine, governor, report);
-      tellStep(events, report);
-    },
-  });
+  inference = new Inference(engine, { onStep: (events, report) => tell({ type: "step", events, report }) });
   tell({ type: "opened", info: engine.info, vocabulary: engine.vocabularyHandle, abortFlag: engine.abortFlag });
   await inference.run(closing.signal);
   engine[Symbol.dispose]();
   process.exit(0);
-}
-
-let threads: number | undefined;
-
-/** Gives the next step the threads that the governor wants, and says so when it has made up its mind. */
-function govern(engine: Engine, governor: ThreadGovernor, report: StepReport): void {
-  const settled = governor.settled;
-  const wanted = governor.observe(report);
-  if (wanted !== (threads ?? engine.plan.threads)) engine.setThreads(wanted);
-  threads = wanted;
-  if (governor.settled !== settled) tell({ type: "threads-changed", from: settled, to: governor.settled });
-}
-
-function tellStep(events: readonly RequestEvent[], report: StepReport | undefined): void {
-  tell({ type: "step", events, report });
 }
 
 function tell(message: MainToWorker): void {

@@ -47,7 +47,7 @@ test.each<EngineMessage>([
       { id: "a", event: { type: "finished", reason: "stop", usage: { promptTokens: 2, completionTokens: 1 } } },
       { id: "b", error: { code: "template_failed", message: "no", param: "messages" } },
     ],
-    report: { step: 1, milliseconds: 2.5, tokens: 3, sequences: 1, running: 1, waiting: 0 },
+    report: { step: 1, milliseconds: 2.5, tokens: 3, sequences: 1, threads: 2, running: 1, waiting: 0 },
   },
   { type: "heartbeat", pulse: { step: 0, tokens: 0, milliseconds: 0 } },
 ])("a $type message arrives as it was sent", (message) => {

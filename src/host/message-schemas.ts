@@ -102,6 +102,7 @@ const reportSchema = z.object({
   milliseconds: z.number(),
   tokens: count,
   sequences: count,
+  threads: count,
   running: count,
   waiting: count,
 });
@@ -133,7 +134,6 @@ const engineMessageSchema: z.ZodType<EngineMessage> = z.discriminatedUnion("type
     report: reportSchema.optional(),
   }),
   z.object({ type: z.literal("request-failed"), id: z.string(), error: errorSchema }),
-  z.object({ type: z.literal("threads-changed"), from: count, to: count }),
   z.object({
     type: z.literal("heartbeat"),
     pulse: z.object({ step: count, tokens: count, milliseconds: z.number() }),

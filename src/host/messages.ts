@@ -46,8 +46,6 @@ export type EngineMessage =
   | { readonly type: "step"; readonly events: readonly RequestEvent[]; readonly report?: StepReport | undefined }
   /** A request that never reached the loop: its template, its tokens, its length. Ends the request. */
   | { readonly type: "request-failed"; readonly id: string; readonly error: ErrorBody }
-  /** Steps now run with this many threads. */
-  | { readonly type: "threads-changed"; readonly from: number; readonly to: number }
   /** Twice a second from the service worker, also while a step runs. */
   | { readonly type: "heartbeat"; readonly pulse: StepPulse };
 
@@ -68,7 +66,7 @@ export type MainToWorker =
       readonly vocabulary: VocabularyHandle;
       readonly abortFlag: Uint8Array;
     }
-  | Extract<EngineMessage, { type: "open-failed" | "step" | "threads-changed" }>;
+  | Extract<EngineMessage, { type: "open-failed" | "step" }>;
 
 /** Service worker → text worker. */
 export interface TextJob {

@@ -3,6 +3,7 @@ import type { Batch, Engine } from "../engine/engine.ts";
 import { applyStarts, applyStep, samplesAfter, type SequenceEvent } from "./apply-step.ts";
 import { planStep, type StepLimits, type StepPlan } from "./plan-step.ts";
 import type { Sequence } from "./sequence.ts";
+import { ThreadGovernor } from "./thread-governor.ts";
 import { checkConservation, newState, removeSequence, type SchedulerState } from "./state.ts";
 
 /** What one step was: the raw material of every metric. */
@@ -14,6 +15,8 @@ export interface StepReport {
   /** Tokens computed, and sequences that they belong to. */
   readonly tokens: number;
   readonly sequences: number;
+  /** Engine threads that the loop has settled on. */
+  readonly threads: number;
   /** After the step. */
   readonly running: number;
   readonly waiting: number;
@@ -33,6 +36,8 @@ export class StepLoop {
   readonly #engine: Engine;
   readonly #options: StepLoopOptions;
   readonly #state: SchedulerState;
+  readonly #governor: ThreadGovernor;
+  #threads: number;
   #steps = 0;
   #wake: () => void = () => {};
 
@@ -40,6 +45,8 @@ export class StepLoop {
     this.#engine = engine;
     this.#options = options;
     this.#state = newState(engine.plan.slots);
+    this.#threads = engine.plan.threads;
+    this.#governor = new ThreadGovernor(this.#threads);
   }
 
   add(sequence: Sequence): void {
@@ -79,7 +86,9 @@ export class StepLoop {
       } else {
         this.#recover(plan, output.status);
       }
-      onStep(this.#report(plan, milliseconds));
+      const report = this.#report(plan, milliseconds);
+      this.#useThreads(this.#governor.observe(report));
+      onStep(report);
       await nextTurn();
     }
   }
@@ -99,6 +108,11 @@ export class StepLoop {
     }
   }
 
+  #useThreads(threads: number): void {
+    if (threads !== this.#threads) this.#engine.setThreads(threads);
+    this.#threads = threads;
+  }
+
   #report(plan: StepPlan, milliseconds: number): StepReport {
     const { running, waiting } = this.#state;
     const tokens = plan.items.reduce((sum, item) => sum + item.count, 0);
@@ -107,6 +121,7 @@ export class StepLoop {
       milliseconds,
       tokens,
       sequences: plan.items.length,
+      threads: this.#governor.settled,
       running: running.length,
       waiting: waiting.length,
     };

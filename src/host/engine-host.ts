@@ -142,7 +142,6 @@ export class EngineHost implements Backend {
 
   #receive(message: EngineNews): void {
     if (this.#state.type === "closed") return;
-    const { logger } = this.#options;
     switch (message.type) {
       case "loading":
         if (this.#state.type === "loading") this.#state = { type: "loading", progress: message.progress };

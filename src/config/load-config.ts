@@ -1,10 +1,20 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { inspect } from "node:util";
 import { failure } from "../core/errors.ts";
+import { millraceHome } from "../core/home-folder.ts";
+import { readDotEnv } from "./dot-env.ts";
 import { configFileVariable, configKeys, fields } from "./fields.ts";
 import { fileLayer } from "./file-layer.ts";
-import { environmentLayer, flagLayer, type Flags, type Layer, type Origin, type Setting } from "./layers.ts";
+import {
+  flagLayer,
+  foreignVariableLayer,
+  ownVariableLayer,
+  variablesOf,
+  type Flags,
+  type Layer,
+  type Origin,
+  type Setting,
+  type Variables,
+} from "./layers.ts";
 import { configSchema, type Config, type ConfigKey } from "./schema.ts";
 
 export interface LoadedConfig {
@@ -13,15 +23,22 @@ export interface LoadedConfig {
 }
 
 /**
- * The settings of this run: defaults < file < environment < options. Parsed once, deep-frozen. Anything unknown or out
- * of range throws `invalid_config`, which names key, value, where it came from and what is accepted.
+ * The settings of this run: defaults < other servers' variables < file < `.env` < environment < options. Parsed once,
+ * deep-frozen. Anything unknown or out of range throws `invalid_config`, which names key, value, where it came from and
+ * what is accepted. The `.env` is that of `folder`; without one, none is read.
  */
-export function loadConfig(flags: Flags, environment: NodeJS.ProcessEnv): LoadedConfig {
-  const path = flags.config ?? (environment[configFileVariable] || undefined);
+export function loadConfig(flags: Flags, environment: NodeJS.ProcessEnv, folder?: string): LoadedConfig {
+  const dotEnv: Variables = { layer: ".env", list: folder === undefined ? [] : readDotEnv(join(folder, ".env")) };
+  const variables = variablesOf(environment);
+  const path = flags.config ?? (environment[configFileVariable] || configFileIn(dotEnv));
   const settings = new Map<ConfigKey, Setting>([
     ...defaults(environment),
+    // Names that may be meant for another program are weaker than anything that is surely meant for this one.
+    ...foreignVariableLayer(dotEnv),
+    ...foreignVariableLayer(variables),
     ...(path === undefined ? [] : fileLayer(path)),
-    ...environmentLayer(environment),
+    ...ownVariableLayer(dotEnv),
+    ...ownVariableLayer(variables),
     ...flagLayer(flags),
   ]);
   const parsed = configSchema.safeParse(Object.fromEntries([...settings].map(([key, { value }]) => [key, value])));
@@ -33,9 +50,14 @@ export function loadConfig(flags: Flags, environment: NodeJS.ProcessEnv): Loaded
   return { config: deepFreeze(parsed.data), origins: deepFreeze(origins as Record<ConfigKey, Origin>) };
 }
 
+function configFileIn({ list }: Variables): string | undefined {
+  return list.findLast(({ name }) => name === configFileVariable)?.text || undefined;
+}
+
 function defaults(environment: NodeJS.ProcessEnv): Layer {
   const values: Config = {
     model: "smollm2-135m-instruct",
+    device: "auto",
     host: "127.0.0.1",
     port: 8000,
     parallel: 8,
@@ -44,18 +66,13 @@ function defaults(environment: NodeJS.ProcessEnv): Layer {
     engine: "llama",
     apiKeys: [],
     insecure: false,
+    corsOrigins: [],
     logLevel: "info",
-    home: join(dataFolder(environment), "millrace"),
+    home: millraceHome(environment),
   };
   return new Map(
     configKeys.map((key) => [key, { value: values[key], origin: { layer: "default", place: "default" } }]),
   );
-}
-
-/** Where this system keeps a user's data: XDG's base directory, Windows' local application data. */
-function dataFolder(environment: NodeJS.ProcessEnv): string {
-  const named = process.platform === "win32" ? environment["LOCALAPPDATA"] : environment["XDG_DATA_HOME"];
-  return named || join(homedir(), ".local", "share");
 }
 
 function describe(key: ConfigKey, settings: Layer): string {

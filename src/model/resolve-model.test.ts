@@ -7,7 +7,6 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { MillraceError } from "../core/errors.ts";
 import type { CatalogueEntry, FileSum, ModelSource } from "./catalogue.ts";
 import { resolveEntry, resolveModel, type PullProgress } from "./resolve-model.ts";
-import { millraceHome } from "./store.ts";
 import { buildGguf, tarOf, zipOf } from "./testing.ts";
 
 const model = buildGguf();
@@ -215,10 +214,4 @@ test("a reference is a file, a known name, or refused", async () => {
   await expect(resolveModel("gemma3-270m", { home })).rejects.toThrow(
     /^'gemma3-270m' is neither a file nor a known model \(did you mean gemma-3-270m\?\); known: smollm2-135m-instruct, /,
   );
-});
-
-test("the store's place", () => {
-  expect(millraceHome({ MILLRACE_HOME: "/a" })).toBe("/a");
-  expect(millraceHome({ XDG_DATA_HOME: "/b" })).toBe("/b/millrace");
-  expect(millraceHome({})).toMatch(/\/\.local\/share\/millrace$/);
 });

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { homedir, hostname } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import type { FileSum } from "./catalogue.ts";
 import { problemOf, SourceProblem } from "./source-problem.ts";
@@ -9,12 +9,6 @@ import { problemOf, SourceProblem } from "./source-problem.ts";
 interface Reference extends FileSum {
   /** Where it came from, in words. */
   readonly source: string;
-}
-
-/** Folder of everything that Millrace keeps: `MILLRACE_HOME`, else the XDG data folder's `millrace`. */
-export function millraceHome(environment: NodeJS.ProcessEnv = process.env): string {
-  const data = environment["XDG_DATA_HOME"] || join(homedir(), ".local", "share");
-  return environment["MILLRACE_HOME"] || join(data, "millrace");
 }
 
 /** Pulls of other machines that share the folder cannot be seen to be over; they get a day. */

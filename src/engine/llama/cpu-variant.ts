@@ -6,7 +6,7 @@ import { cpus } from "node:os";
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { failure } from "../../core/errors.ts";
-import { millraceHome } from "../../model/store.ts";
+import { millraceHome } from "../../core/home-folder.ts";
 import type { Native, Pointer } from "./native.ts";
 import type { PlatformLibrary } from "./platform-library.ts";
 

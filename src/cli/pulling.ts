@@ -4,9 +4,9 @@ import { ProgressDisplay } from "./progress.ts";
 
 /**
  * Does `work`, which may have to get a model first: shows how far it is, and ends in order at Ctrl-C. What comes after
- * that blocks this thread, so then Ctrl-C has its usual effect.
+ * that blocks this thread, so then Ctrl-C has its usual effect. `signal` ends the pull too.
  */
-export async function pulling<T>(work: (options: PullOptions) => Promise<T>): Promise<T> {
+export async function pulling<T>(work: (options: PullOptions) => Promise<T>, signal?: AbortSignal): Promise<T> {
   const progress = new ProgressDisplay(process.stderr);
   const interrupts = abortOnInterrupt();
   const end = () => {
@@ -15,7 +15,7 @@ export async function pulling<T>(work: (options: PullOptions) => Promise<T>): Pr
   };
   try {
     return await work({
-      signal: interrupts.signal,
+      signal: signal === undefined ? interrupts.signal : AbortSignal.any([interrupts.signal, signal]),
       onPull: (transfer) => progress.update(transfer),
       onPulled: end,
     });

@@ -5,8 +5,8 @@ import type { ConfigKey } from "../config/schema.ts";
 import type { Backend } from "../core/backend.ts";
 import { failure } from "../core/errors.ts";
 import type { ChatMessage, GenerationRequest, Prompt } from "../core/generation.ts";
-import { newId, newSeed } from "../core/ids.ts";
 import { addConfigOptions, readFlags } from "./config-options.ts";
+import { generationRequest } from "./generation-request.ts";
 import { abortOnInterrupt } from "./interrupts.ts";
 import { numberOption } from "./number-option.ts";
 import { pulling } from "./pulling.ts";
@@ -65,24 +65,13 @@ function promptOf(text: string, { system, raw }: RunOptions): Prompt {
 }
 
 function aRequest(model: string, prompt: Prompt, options: RunOptions): GenerationRequest {
-  return {
-    id: newId("run"),
-    model,
-    prompt,
-    maxTokens: options.maxTokens,
-    sampling: {
-      temperature: options.temperature,
-      topK: 0,
-      topP: options.topP,
-      minP: 0,
-      repeatPenalty: 1,
-      frequencyPenalty: 0,
-      presencePenalty: 0,
-      seed: options.seed ?? newSeed(),
-    },
-    stop: [],
-    ignoreEos: false,
-  };
+  const { temperature, topP, maxTokens, seed } = options;
+  return generationRequest(model, prompt, {
+    temperature,
+    top_p: topP,
+    ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
+    ...(seed === undefined ? {} : { seed }),
+  });
 }
 
 /** Writes the answer as it comes, no faster than it is read. A reader that goes away ends it. */

@@ -62,6 +62,20 @@ export const errorTable = {
     retryable: false,
     message: () => "a valid API key is required: send 'Authorization: Bearer KEY' or 'x-api-key: KEY'",
   },
+  foreign_host: {
+    ...badRequest,
+    status: 403,
+    type: "permission_error",
+    message: (a: { host: string }) =>
+      `'${a.host}' is not a name of this machine, and this server has no key: use http://127.0.0.1 or localhost, or start it with --api-key`,
+  },
+  foreign_origin: {
+    ...badRequest,
+    status: 403,
+    type: "permission_error",
+    message: (a: { origin: string }) =>
+      `web pages of '${a.origin}' may not use this server: start it with --cors-origin ${a.origin}`,
+  },
   route_not_found: {
     ...badRequest,
     status: 404,
@@ -131,6 +145,10 @@ export const errorTable = {
     retryable: false,
     message: (a: { needed: string; available: string; advice: string }) =>
       `this model needs about ${a.needed} and ${a.available} can be had; ${a.advice}`,
+  },
+  remote_server_failed: {
+    ...unavailable,
+    message: (a: { url: string; problem: string }) => `the server at ${a.url} failed: ${a.problem}`,
   },
   unsupported_library: { ...serverFault, retryable: false, message: (a: { problem: string }) => a.problem },
   port_in_use: {

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { assertBindAllowed } from "./config/bind.ts";
+import { requestDefaults } from "./config/request-defaults.ts";
 import type { Config } from "./config/schema.ts";
 import type { Backend } from "./core/backend.ts";
 import { failure } from "./core/errors.ts";
@@ -65,7 +66,8 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
   const stopped = stopOf(signal);
   await using host = EngineHost.start({ engine: config.engine, plan }, { modelId, logger });
   yieldToEngine();
-  const server = buildServer({ backends: [host], logger, apiKeys: config.apiKeys, bodyLimit, drainMs });
+  const defaults = requestDefaults(config);
+  const server = buildServer({ ...config, backends: [host], logger, defaults, bodyLimit, drainMs });
   try {
     const url = await listen(server, config);
     options.onListening({ url, modelId });
@@ -120,11 +122,12 @@ interface Prepared {
 
 /** The plan of `config` for a model that is on this disk, checked, and fits into this machine's memory. */
 async function prepare(config: Config, options: PullOptions): Promise<Prepared> {
-  if (config.engine !== "llama") return { modelId: "fake", plan: planFor(config, "fake"), hasChatTemplate: true };
+  if (config.engine !== "llama")
+    return { modelId: config.name ?? "fake", plan: planFor(config, "fake"), hasChatTemplate: true };
   const { id, file, header } = await pullModel(config, options);
   const plan = planFor(config, file);
   assertFits(header, plan);
-  return { modelId: id, plan, hasChatTemplate: header.hasChatTemplate };
+  return { modelId: config.name ?? id, plan, hasChatTemplate: header.hasChatTemplate };
 }
 
 async function pullModel({ model, home }: Config, { signal, onPull, onPulled }: PullOptions): Promise<ResolvedModel> {

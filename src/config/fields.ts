@@ -1,21 +1,28 @@
 import type { ConfigKey } from "./schema.ts";
 
-/** A setting's names in each layer, and how text (an option, an environment variable) becomes a value. */
-interface Field {
+/** What is said about a setting; its names follow from its key, unless they are given. */
+interface Described {
   /** As commander writes it: `--port <number>`. */
   readonly flag?: string;
-  readonly environment: string;
-  /** Key in the configuration file. */
-  readonly file: string;
+  readonly environment?: string;
   readonly summary: string;
-  /** Text that does not fit is passed on unchanged: the schema then refuses it. */
+  /** Text (of an option or a variable) that does not fit is passed on unchanged: the schema then refuses it. */
   readonly fromText: (text: string) => unknown;
   /** Never shown. */
   readonly secret?: true;
+  /** Belongs to the model: it may also stand in an entry of `models`. */
+  readonly perModel?: true;
+}
+
+/** A setting's names in each layer. */
+interface Field extends Described {
+  readonly environment: string;
+  /** Key in the configuration file. */
+  readonly file: string;
 }
 
 const text = (value: string) => value;
-const number = (value: string) => (/^-?\d{1,15}$/.test(value) ? Number(value) : value);
+const number = (value: string) => (/^-?\d{1,15}(\.\d{1,15})?$/.test(value) ? Number(value) : value);
 const list = (value: string) =>
   value
     .split(",")
@@ -28,86 +35,91 @@ function boolean(value: string): boolean | string {
   return value;
 }
 
-export const fields: Readonly<Record<ConfigKey, Field>> = {
+const described: Readonly<Record<ConfigKey, Described>> = {
   model: {
     flag: "--model <model>",
-    environment: "MILLRACE_MODEL",
-    file: "model",
     summary: "model name, path of a GGUF file, or reference",
     fromText: text,
+    perModel: true,
   },
-  host: {
-    flag: "--host <host>",
-    environment: "MILLRACE_HOST",
-    file: "host",
-    summary: "address to listen on",
+  name: {
+    flag: "--name <id>",
+    summary: "id under which clients find the model; without it, the model's own",
     fromText: text,
+    perModel: true,
   },
-  port: {
-    flag: "--port <number>",
-    environment: "MILLRACE_PORT",
-    file: "port",
-    summary: "TCP port; 0 = any free one",
+  device: { summary: "what the model runs on", fromText: text, perModel: true },
+  maxTokens: { summary: "most tokens of an answer whose request does not say", fromText: number, perModel: true },
+  temperature: { summary: "temperature of a request that does not say", fromText: number, perModel: true },
+  topP: { summary: "top_p of a request that does not say; 1 = off", fromText: number, perModel: true },
+  topK: { summary: "top_k of a request that does not say; 0 = off", fromText: number, perModel: true },
+  minP: { summary: "min_p of a request that does not say; 0 = off", fromText: number, perModel: true },
+  repeatPenalty: {
+    summary: "repeat_penalty of a request that does not say; 1 = off",
     fromText: number,
+    perModel: true,
   },
-  parallel: {
-    flag: "--parallel <slots>",
-    environment: "MILLRACE_PARALLEL",
-    file: "parallel",
-    summary: "requests computed at once",
+  frequencyPenalty: {
+    summary: "frequency_penalty of a request that does not say; 0 = off",
     fromText: number,
+    perModel: true,
   },
+  presencePenalty: {
+    summary: "presence_penalty of a request that does not say; 0 = off",
+    fromText: number,
+    perModel: true,
+  },
+  stop: {
+    summary: "texts at which an answer ends whose request does not say; a variable holds one",
+    fromText: text,
+    perModel: true,
+  },
+  system: { summary: "system message of a chat that brings none", fromText: text, perModel: true },
+  host: { flag: "--host <host>", summary: "address to listen on", fromText: text },
+  port: { flag: "--port <number>", summary: "TCP port; 0 = any free one", fromText: number },
+  parallel: { flag: "--parallel <slots>", summary: "requests computed at once", fromText: number },
   context: {
     flag: "--context <tokens>",
-    environment: "MILLRACE_CONTEXT",
-    file: "context",
     summary: "tokens of context of each request, prompt and answer together",
     fromText: number,
   },
   threads: {
     flag: "--threads <number>",
-    environment: "MILLRACE_THREADS",
-    file: "threads",
     summary: 'engine threads; "auto" = what this machine or container allows',
     fromText: number,
   },
   engine: {
     flag: "--engine <engine>",
-    environment: "MILLRACE_ENGINE",
-    file: "engine",
     summary: '"llama", or "fake" for a scripted engine without a model',
     fromText: text,
   },
   apiKeys: {
     flag: "--api-key <key>",
     environment: "MILLRACE_API_KEY",
-    file: "api_keys",
     summary: "key that clients must send; may be repeated",
     fromText: list,
     secret: true,
   },
-  insecure: {
-    flag: "--insecure",
-    environment: "MILLRACE_INSECURE",
-    file: "insecure",
-    summary: "allow other machines to connect without a key",
-    fromText: boolean,
+  insecure: { flag: "--insecure", summary: "allow other machines to connect without a key", fromText: boolean },
+  corsOrigins: {
+    flag: "--cors-origin <origin>",
+    environment: "MILLRACE_CORS_ORIGIN",
+    summary: "origin whose web pages may use the server; may be repeated",
+    fromText: list,
   },
-  logLevel: {
-    environment: "MILLRACE_LOG_LEVEL",
-    file: "log_level",
-    summary: "least level of the log",
-    fromText: text,
-  },
-  home: {
-    environment: "MILLRACE_HOME",
-    file: "home",
-    summary: "folder that keeps models",
-    fromText: text,
-  },
+  logLevel: { flag: "--log-level <level>", summary: "least level of the log", fromText: text },
+  home: { summary: "folder that keeps models", fromText: text },
+  hfToken: { summary: "access token for gated models of the Hugging Face hub", fromText: text, secret: true },
 };
 
 /** Names the configuration file itself; a layer cannot name the next. */
 export const configFileVariable = "MILLRACE_CONFIG";
 
-export const configKeys = Object.keys(fields) as ConfigKey[];
+export const configKeys = Object.keys(described) as ConfigKey[];
+
+export const fields = Object.fromEntries(
+  configKeys.map((key) => {
+    const file = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    return [key, { environment: `MILLRACE_${file.toUpperCase()}`, file, ...described[key] }];
+  }),
+) as Readonly<Record<ConfigKey, Field>>;

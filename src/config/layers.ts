@@ -1,11 +1,13 @@
 import { closestWord } from "../core/closest-word.ts";
 import { failure } from "../core/errors.ts";
+import type { Variable } from "./dot-env.ts";
 import { configFileVariable, configKeys, fields } from "./fields.ts";
+import { foreignVariables, readForeign } from "./foreign-names.ts";
 import type { ConfigKey } from "./schema.ts";
 
 /** Where a value came from: `place` is the option, the variable, or `file:line`. */
 export interface Origin {
-  readonly layer: "default" | "file" | "environment" | "flag";
+  readonly layer: "default" | "file" | ".env" | "environment" | "flag";
   readonly place: string;
 }
 
@@ -24,6 +26,12 @@ export type Flags = { readonly [K in ConfigKey]?: string | boolean | readonly st
   readonly verbose?: boolean;
 };
 
+/** The variables of one source. An empty one counts as unset, as compose files produce them. */
+export interface Variables {
+  readonly layer: ".env" | "environment";
+  readonly list: readonly Variable[];
+}
+
 export function flagLayer(flags: Flags): Layer {
   const layer = new Map<ConfigKey, Setting>();
   for (const key of configKeys) {
@@ -39,17 +47,38 @@ export function flagLayer(flags: Flags): Layer {
   return layer;
 }
 
-/** An empty variable counts as unset, as compose files produce them. Unknown `MILLRACE_*` names are errors. */
-export function environmentLayer(environment: NodeJS.ProcessEnv): Layer {
+export function variablesOf(environment: NodeJS.ProcessEnv): Variables {
+  const list = Object.entries(environment).map(([name, text = ""]) => ({ name, text, place: name }));
+  return { layer: "environment", list };
+}
+
+/** What `MILLRACE_*` variables say. Unknown names are errors. */
+export function ownVariableLayer({ layer: source, list }: Variables): Layer {
   const byVariable = new Map(configKeys.map((key) => [fields[key].environment, key]));
   const layer = new Map<ConfigKey, Setting>();
-  for (const [place, text] of Object.entries(environment)) {
-    if (!place.startsWith("MILLRACE_") || place === configFileVariable || text === undefined || text === "") continue;
-    const key = byVariable.get(place);
+  for (const { name, text, place } of list) {
+    if (!name.startsWith("MILLRACE_") || name === configFileVariable || text === "") continue;
+    const key = byVariable.get(name);
     if (key === undefined) {
-      throw unknownName(`environment variable ${place}`, place, [...byVariable.keys(), configFileVariable]);
+      const where = place === name ? name : `${name} at ${place}`;
+      throw unknownName(`environment variable ${where}`, name, [...byVariable.keys(), configFileVariable]);
     }
-    layer.set(key, { value: fields[key].fromText(text), origin: { layer: "environment", place } });
+    layer.set(key, { value: fields[key].fromText(text), origin: { layer: source, place } });
+  }
+  return layer;
+}
+
+/** What variables with other servers' names say. */
+export function foreignVariableLayer({ layer: source, list }: Variables): Layer {
+  const layer = new Map<ConfigKey, Setting>();
+  for (const { name, text, place } of list) {
+    if (text === "" || !Object.hasOwn(foreignVariables, name)) continue;
+    const where = place === name ? "from the environment" : place;
+    const meant = readForeign(foreignVariables[name]!, { text: name, place: where }, text);
+    if (meant === undefined) continue;
+    const value = typeof meant.value === "string" ? fields[meant.key].fromText(meant.value) : meant.value;
+    const shown = place === name ? name : `${place} (${name})`;
+    layer.set(meant.key, { value, origin: { layer: source, place: shown } });
   }
   return layer;
 }

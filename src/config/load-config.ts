@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { inspect } from "node:util";
 import { failure } from "../core/errors.ts";
 import { millraceHome } from "../core/home-folder.ts";

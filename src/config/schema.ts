@@ -3,6 +3,8 @@ import { z } from "zod";
 const wholeNumber = (from: number, to: number) =>
   z.int().min(from).max(to).describe(`a whole number from ${from} to ${to}`);
 
+const number = (from: number, to: number) => z.number().min(from).max(to).describe(`a number from ${from} to ${to}`);
+
 const line = (longest: number) =>
   z
     .string()
@@ -10,9 +12,33 @@ const line = (longest: number) =>
     .max(longest)
     .regex(/^[^\0\r\n]*$/);
 
+/** Visible ASCII characters without blanks. */
+const token = (longest: number) => line(longest).regex(/^[\x21-\x7e]*$/);
+
+/** A setting that may be left out. */
+const optional = <T extends z.ZodType>(schema: T) => schema.optional().describe(schema.description ?? "");
+
+const stopText = z.string().min(1).max(1000);
+
 /** Every setting of the program, checked. A description says what is accepted: it becomes part of the error. */
 export const configSchema = z.strictObject({
   model: line(4096).describe("a model's name, the path of a GGUF file, or a reference like hf:owner/repo/file.gguf"),
+  name: optional(token(200).describe("1 to 200 visible ASCII characters without blanks")),
+  device: z.enum(["auto", "cpu"]).describe('"auto" or "cpu"; GPUs are not used yet'),
+  maxTokens: optional(wholeNumber(1, 2 ** 31 - 1)),
+  temperature: optional(number(0, 2)),
+  topP: optional(number(0, 1)),
+  topK: optional(wholeNumber(0, 2 ** 31 - 1)),
+  minP: optional(number(0, 1)),
+  repeatPenalty: optional(number(0.01, 10)),
+  frequencyPenalty: optional(number(-2, 2)),
+  presencePenalty: optional(number(-2, 2)),
+  stop: optional(
+    z
+      .union([stopText, z.array(stopText).max(16).readonly()])
+      .describe("a text of 1 to 1000 characters, or a list of up to 16 of them"),
+  ),
+  system: optional(z.string().min(1).max(50_000).describe("a text of 1 to 50000 characters")),
   host: line(253)
     .regex(/^[A-Za-z0-9._:%-]*$/)
     .describe("a host name or an IP address (IPv6 without brackets)"),
@@ -24,17 +50,30 @@ export const configSchema = z.strictObject({
     .regex(/^(llama|fake|fake\?.*)$/)
     .describe('"llama", "fake", or "fake?" with options'),
   apiKeys: z
-    .array(line(500).regex(/^[\x21-\x7e]*$/))
+    .array(token(500))
     .max(1000)
     .readonly()
     .describe("keys of 1 to 500 visible ASCII characters without blanks"),
   insecure: z.boolean().describe("true or false"),
+  corsOrigins: z
+    .array(z.string().max(300).refine(isOrigin))
+    .max(100)
+    .readonly()
+    .describe('origins as browsers send them, like "https://app.example.com" (no path), or "*" for all'),
   logLevel: z
     .enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"])
     .describe("silent, fatal, error, warn, info, debug or trace"),
   home: line(4096).describe("the path of a folder"),
+  hfToken: optional(token(500).describe("an access token of 1 to 500 visible ASCII characters")),
 });
 
 /** All settings, valid and deep-frozen. */
 export type Config = Readonly<z.infer<typeof configSchema>>;
 export type ConfigKey = keyof Config;
+
+/** "*", or exactly what a browser sends as `Origin`: anything else would never match. */
+function isOrigin(text: string): boolean {
+  if (text === "*") return true;
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^\s/\\?#@*,]+$/.test(text)) return false;
+  return !text.startsWith("http") || (URL.canParse(text) && new URL(text).origin === text);
+}

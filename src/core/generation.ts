@@ -65,3 +65,11 @@ export type GenerationEvent =
    */
   | { readonly type: "text-delta"; readonly text: string; readonly tokens: readonly number[] }
   | { readonly type: "finished"; readonly reason: FinishReason; readonly usage: Usage };
+
+/** What a server's owner says for requests that leave it out. */
+export interface RequestDefaults extends Partial<Omit<Sampling, "seed">> {
+  readonly maxTokens?: number | undefined;
+  readonly stop?: readonly string[] | undefined;
+  /** For a chat without a system message. */
+  readonly system?: string | undefined;
+}

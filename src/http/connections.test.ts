@@ -8,7 +8,7 @@ import { eventually, fails, keepsTalking, says, startServer, thinks } from "./te
 const chat = { messages: [{ role: "user", content: "hi" }] };
 
 function head(path: string, body: string | Buffer, more = ""): string {
-  return `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${more}\r\n`;
+  return `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${more}\r\n`;
 }
 
 /** A raw connection that keeps what it received. */
@@ -135,13 +135,13 @@ test.each([
   ["no HTTP at all", "hello\r\n\r\n", 400, "malformed_request"],
   [
     "a broken chunk",
-    `POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n`,
+    `POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n`,
     400,
     "malformed_request",
   ],
   [
     "headers of 100 KB",
-    `GET /health HTTP/1.1\r\nhost: x\r\na: ${"b".repeat(100_000)}\r\n\r\n`,
+    `GET /health HTTP/1.1\r\nhost: localhost\r\na: ${"b".repeat(100_000)}\r\n\r\n`,
     431,
     "headers_too_large",
   ],
@@ -194,7 +194,7 @@ test("close lets a stream finish, then ends its connection; idle ones end at onc
     { drainMs: 10_000 },
   );
   const idle = await dial(it.port);
-  idle.socket.write("GET /health HTTP/1.1\r\nhost: x\r\n\r\n");
+  idle.socket.write("GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n");
   await eventually(() => idle.received().includes("ok"));
   const silent = await dial(it.port);
   const busy = await send(it.port, "/v1/completions", { prompt: "a", stream: true });

@@ -6,7 +6,7 @@ import type { Fixed, ParsedRequest } from "../api/openai/common-fields.ts";
 import { completionStream, formatCompletion } from "../api/openai/completion-answer.ts";
 import { parseCompletion } from "../api/openai/completion-request.ts";
 import { formatError } from "../api/openai/error-body.ts";
-import type { GenerationEvent } from "../core/generation.ts";
+import type { GenerationEvent, RequestDefaults } from "../core/generation.ts";
 import { newSeed } from "../core/ids.ts";
 import { addRoute } from "./add-route.ts";
 import { findBackend, type Backends } from "./find-backend.ts";
@@ -30,6 +30,7 @@ const textApis: readonly TextApi[] = [
 interface Serving {
   readonly backends: Backends;
   readonly scopes: RequestScopes;
+  readonly defaults: RequestDefaults;
 }
 
 /** A request that is being answered. */
@@ -39,13 +40,13 @@ interface Run {
   readonly record: RequestRecord;
 }
 
-export function addGenerationRoutes(server: FastifyInstance, { backends, scopes }: Serving): void {
+export function addGenerationRoutes(server: FastifyInstance, { backends, scopes, defaults }: Serving): void {
   for (const api of textApis)
     addRoute(server, {
       method: "POST",
       url: api.url,
       handler: async (request, reply) => {
-        const fixed = { id: request.id, seed: newSeed(), defaultModel: backends[0].model.id };
+        const fixed = { id: request.id, seed: newSeed(), defaultModel: backends[0].model.id, defaults };
         const parsed = api.parse(request.body, fixed);
         const { model } = parsed.request;
         const backend = findBackend(backends, model);

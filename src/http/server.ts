@@ -1,8 +1,10 @@
 import fastify, { type FastifyInstance } from "fastify";
 import { failure } from "../core/errors.ts";
+import type { RequestDefaults } from "../core/generation.ts";
 import { newId } from "../core/ids.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { requireKey } from "./auth.ts";
+import { allowOrigins } from "./cors.ts";
 import { answerClientError } from "./client-error.ts";
 import { sendFailure, toFailure } from "./error-response.ts";
 import type { Backends } from "./find-backend.ts";
@@ -10,6 +12,7 @@ import { addGenerationRoutes } from "./generation-routes.ts";
 import { addHealthRoute } from "./health-route.ts";
 import { readJsonBodies } from "./json-body.ts";
 import { addModelRoutes } from "./model-routes.ts";
+import { refuseForeignPages } from "./foreign-pages.ts";
 import { logRequests } from "./request-log.ts";
 import { RequestScopes } from "./request-scopes.ts";
 
@@ -18,6 +21,12 @@ export interface ServerOptions {
   readonly logger: Logger;
   /** Keys of which a request must bring one; empty = open to all. */
   readonly apiKeys: readonly string[];
+  /** Address it will listen on. */
+  readonly host: string;
+  /** Origins whose web pages may use it; "*" = all. */
+  readonly corsOrigins: readonly string[];
+  /** For requests that leave them out. */
+  readonly defaults: RequestDefaults;
   /** Largest body in bytes. */
   readonly bodyLimit: number;
   /** How long `close()` lets running requests go on before it ends them with `shutting_down`, in ms. */
@@ -30,7 +39,8 @@ const keepAliveTimeout = 75_000;
 const requestTimeout = 300_000;
 
 /** The HTTP server, not yet listening. Its `close()` takes no more requests, drains, and ends every connection. */
-export function buildServer({ backends, logger, apiKeys, bodyLimit, drainMs }: ServerOptions): FastifyInstance {
+export function buildServer(options: ServerOptions): FastifyInstance {
+  const { backends, logger, apiKeys, bodyLimit, drainMs, defaults } = options;
   const server = fastify({
     logger: false,
     genReqId: () => newId("req"),
@@ -50,7 +60,9 @@ export function buildServer({ backends, logger, apiKeys, bodyLimit, drainMs }: S
   });
   logRequests(server, logger);
   const scopes = new RequestScopes(server, drainMs);
-  requireKey(server, apiKeys);
+  allowOrigins(server, options.corsOrigins);
+  if (apiKeys.length === 0) refuseForeignPages(server, options);
+  else requireKey(server, apiKeys);
   readJsonBodies(server);
   server.setErrorHandler((thrown, request, reply) => {
     request.record.error = toFailure(thrown, request);
@@ -61,6 +73,6 @@ export function buildServer({ backends, logger, apiKeys, bodyLimit, drainMs }: S
   });
   addHealthRoute(server, backends);
   addModelRoutes(server, backends);
-  addGenerationRoutes(server, { backends, scopes });
+  addGenerationRoutes(server, { backends, scopes, defaults });
   return server;
 }

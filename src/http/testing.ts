@@ -111,7 +111,17 @@ export async function startServer(script?: Script, over: Partial<ServerOptions> 
     readable: false,
     write: (line) => log.push(JSON.parse(line) as Record<string, unknown>),
   });
-  const server = buildServer({ backends: [backend], logger, apiKeys: [], bodyLimit: 16_777_216, drainMs: 0, ...over });
+  const server = buildServer({
+    backends: [backend],
+    logger,
+    apiKeys: [],
+    host: "127.0.0.1",
+    corsOrigins: [],
+    defaults: {},
+    bodyLimit: 16_777_216,
+    drainMs: 0,
+    ...over,
+  });
   await server.listen({ host: "127.0.0.1", port: 0 });
   const { port } = server.server.address() as AddressInfo;
   const close = () => server.close();

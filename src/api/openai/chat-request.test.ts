@@ -5,7 +5,7 @@ import { MillraceError } from "../../core/errors.ts";
 import { parseChat, chatFields } from "./chat-request.ts";
 import { parseCompletion } from "./completion-request.ts";
 
-const fixed = { id: "req-1", seed: 77, defaultModel: "small" };
+const fixed = { id: "req-1", seed: 77, defaultModel: "small", defaults: {} };
 const messages = [{ role: "user", content: "hi" }];
 const parse = (over: object) => parseChat({ messages, ...over }, fixed);
 

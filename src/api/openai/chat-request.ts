@@ -61,12 +61,15 @@ const chatRequest = objectOf(chatFields, "a JSON object");
 /** The body of `POST /v1/chat/completions` in our words. Throws a MillraceError that names the field at fault. */
 export function parseChat(body: unknown, fixed: Fixed): ParsedRequest {
   const fields = checkBody(chatRequest, body);
-  const maxTokens = oneName(fields, "max_tokens", "max_completion_tokens");
-  return toParsedRequest(
-    fields,
-    { prompt: { kind: "chat", messages: fields.messages.map(toMessage) }, maxTokens },
-    fixed,
-  );
+  const maxTokens = oneName(fields, "max_tokens", "max_completion_tokens") ?? fixed.defaults.maxTokens;
+  const messages = withSystem(fields.messages.map(toMessage), fixed.defaults.system);
+  return toParsedRequest(fields, { prompt: { kind: "chat", messages }, maxTokens }, fixed);
+}
+
+/** A conversation that brings a system message, wherever it stands, knows better. */
+function withSystem(messages: readonly ChatMessage[], system: string | undefined): readonly ChatMessage[] {
+  if (system === undefined || messages.some(({ role }) => role === "system")) return messages;
+  return [{ role: "system", content: system }, ...messages];
 }
 
 function toMessage({ role, content, name }: z.infer<typeof message>): ChatMessage {

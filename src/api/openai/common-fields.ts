@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { failure } from "../../core/errors.ts";
-import type { GenerationRequest, Prompt, Sampling } from "../../core/generation.ts";
+import type { GenerationRequest, Prompt, RequestDefaults, Sampling } from "../../core/generation.ts";
 import { describe } from "./check-body.ts";
 import { flag, ignored, integerFrom, isEmpty, listOf, numberFrom, objectOf, oneOf, refused, text } from "./fields.ts";
 
@@ -52,6 +52,8 @@ export interface Fixed {
   readonly seed: number;
   /** For a request that names no model. */
   readonly defaultModel: string;
+  /** For a request that leaves them out. */
+  readonly defaults: RequestDefaults;
 }
 
 /** A valid request, and how its answer is to be written. */
@@ -81,8 +83,8 @@ export function toParsedRequest(fields: CommonFields, specific: Specific, fixed:
       model: fields.model ?? fixed.defaultModel,
       prompt: specific.prompt,
       maxTokens: specific.maxTokens,
-      sampling: toSampling(fields, fixed.seed),
-      stop: typeof fields.stop === "string" ? [fields.stop] : (fields.stop ?? []),
+      sampling: toSampling(fields, fixed),
+      stop: typeof fields.stop === "string" ? [fields.stop] : (fields.stop ?? fixed.defaults.stop ?? []),
       ignoreEos: fields.ignore_eos ?? false,
     },
     stream,
@@ -90,15 +92,16 @@ export function toParsedRequest(fields: CommonFields, specific: Specific, fixed:
   };
 }
 
-function toSampling(fields: CommonFields, seed: number): Sampling {
+function toSampling(fields: CommonFields, { seed, defaults }: Fixed): Sampling {
+  const topK = fields.top_k ?? defaults.topK ?? 0;
   return {
-    temperature: fields.temperature ?? 1,
-    topK: Math.max(0, fields.top_k ?? 0), // -1 = off, as others write it
-    topP: fields.top_p ?? 1,
-    minP: fields.min_p ?? 0,
-    repeatPenalty: oneName(fields, "repetition_penalty", "repeat_penalty") ?? 1,
-    frequencyPenalty: fields.frequency_penalty ?? 0,
-    presencePenalty: fields.presence_penalty ?? 0,
+    temperature: fields.temperature ?? defaults.temperature ?? 1,
+    topK: Math.max(0, topK), // -1 = off, as others write it
+    topP: fields.top_p ?? defaults.topP ?? 1,
+    minP: fields.min_p ?? defaults.minP ?? 0,
+    repeatPenalty: oneName(fields, "repetition_penalty", "repeat_penalty") ?? defaults.repeatPenalty ?? 1,
+    frequencyPenalty: fields.frequency_penalty ?? defaults.frequencyPenalty ?? 0,
+    presencePenalty: fields.presence_penalty ?? defaults.presencePenalty ?? 0,
     seed: (fields.seed ?? seed) >>> 0,
   };
 }

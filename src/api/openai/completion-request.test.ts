@@ -2,7 +2,7 @@ import type OpenAI from "openai";
 import { expect, expectTypeOf, test } from "vitest";
 import { parseCompletion, type completionFields } from "./completion-request.ts";
 
-const fixed = { id: "req-1", seed: 77, defaultModel: "small" };
+const fixed = { id: "req-1", seed: 77, defaultModel: "small", defaults: {} };
 const parse = (body: object) => parseCompletion(body, fixed).request;
 
 test.each([

@@ -35,7 +35,8 @@ const completionRequest = objectOf(completionFields, "a JSON object");
 export function parseCompletion(body: unknown, fixed: Fixed): ParsedRequest {
   const fields = checkBody(completionRequest, body);
   const prompt = toPrompt(fields.prompt);
-  return toParsedRequest(fields, { prompt, maxTokens: fields.max_tokens ?? defaultMaxTokens }, fixed);
+  const maxTokens = fields.max_tokens ?? fixed.defaults.maxTokens ?? defaultMaxTokens;
+  return toParsedRequest(fields, { prompt, maxTokens }, fixed);
 }
 
 function toPrompt(prompt: string | string[] | number[] | number[][]): Prompt {

@@ -80,7 +80,8 @@ function decode(engine: Engine, seconds: number, governor: ThreadGovernor | unde
     computed += sequences;
     from++;
     const milliseconds = performance.now() - stepBegin;
-    if (governor !== undefined) engine.setThreads(governor.observe({ tokens: sequences, milliseconds }));
+    if (governor !== undefined)
+      engine.setThreads(governor.observe({ tokens: sequences, milliseconds, now: performance.now() }));
   }
   return (1000 * computed) / (performance.now() - begin);
 }

@@ -87,7 +87,7 @@ export class StepLoop {
         this.#recover(plan, output.status);
       }
       const report = this.#report(plan, milliseconds);
-      this.#useThreads(this.#governor.observe(report));
+      this.#useThreads(this.#governor.observe({ ...report, now: clock.now() }));
       onStep(report);
       await nextTurn();
     }

@@ -1,70 +1,67 @@
 /** One step, as it was measured. */
 export interface StepObservation {
-  /** Tokens computed. */
+  /** Tokens computed: steps of equally many tokens are compared with each other, and with no others. */
   readonly tokens: number;
   /** Duration of the engine's step. */
   readonly milliseconds: number;
+  /** When it ended, on a clock in milliseconds. */
+  readonly now: number;
 }
 
-/** Steps below this count as this long: a collection of garbage is no neighbour. */
-const shortestMs = 2;
-/** Weight of the newest step in the running cost. */
-const newest = 0.3;
-/** Cost beyond the calm cost at which a thread is dropped, as a power of two: sustained twice, or once ten times. */
-const strainLimit = 1;
-/** How much better another count must be to be moved to without need, as a power of two (7 % up, 19 % down). */
-const gainToGoUp = 0.1;
-const gainToGoDown = 0.25;
-/** Moves of the calm cost per step: it follows the cost's lower sixth, and a disturbance only after hundreds of steps. */
-const calmRise = 0.004;
-const calmFall = 0.02;
-const trialSteps = 3;
-/** A trial ends at its first step that costs this much more (a power of two) than where it came from. */
-const hopeless = 1.5;
-/** Between trials: after one that paid, after the first that did not, and after many that did not. */
-const climbDelayMs = 250;
-const firstDelayMs = 1000;
-const longestDelayMs = 64_000;
-/** Drops further apart than this have nothing to do with each other. */
-const forgetAfterMs = 30_000;
-/** The next trial waits this many times what the last one wasted: a hopeless step can take seconds. */
+/** Equal steps that are averaged, before a trial and in it. */
+const steps = 3;
+/** Two steps in a row, each this many times as long as usual, are suspect; one is when it took this much longer, ms. */
+const suspectTimes = 2.5;
+const catastropheMs = 500;
+/** What is usual follows the lower tenth of the durations, by these factors per step. */
+const usualFalls = 0.9;
+const usualRises = 1.01;
+/** Share of the duration that a move must save. */
+const gain = { up: 0.07, down: 0.12 } as const;
+/** Between trials, ms: to go up again, and to look whether fewer would be better though nothing is suspect. */
+const upDelay = { first: 250, most: 8000 } as const;
+const lookDelay = { first: 2000, most: 64_000 } as const;
+/** A drop this soon after the last return says that the neighbour had not left. */
+const sameNeighbourMs = 30_000;
+/** After a trial that cost time the next one waits this many times as long: trials cost at most a ninth. */
 const wasteToDelay = 8;
 
+type Reason = "suspect" | "look" | "up";
+
 interface Trial {
+  readonly reason: Reason;
   readonly from: number;
-  /** Cost at `from` when the trial began. */
-  readonly cost: number;
-  /** How much less it must cost to be settled on; 0 = forced by a strain. */
-  readonly gain: number;
+  readonly tokens: number;
+  /** Mean duration of the steps before it, ms. */
+  readonly before: number;
   readonly samples: number[];
-  /** Spent on it so far. */
-  milliseconds: number;
 }
 
 /**
  * Chooses how many threads step. llama.cpp's threads meet at spin barriers some hundred times per step: one thread that
- * has to share its core makes all others wait, and steps take 3 to 400 times as long as with one thread less. So a step
- * far beyond its prediction drops a thread at once, and other counts are tried for a few steps now and then (rarely, when
- * it did not pay) so that what is really faster is found again, whatever the reason of the disturbance.
- *
- * Steps of different sizes are compared by their cost: log2 of the duration over what a step of that size takes
- * undisturbed at the full count. Pure: time is the sum of the durations observed.
+ * has to share its core makes all others wait, and steps take 2 to 400 times as long. Nothing but a measurement tells
+ * what is better then, so every move is a trial: a few steps with another count against the few equal steps before
+ * them. Fewer threads are tried when steps are suspect, more when there are fewer than planned, and both less and less
+ * often when it did not pay. Pure: all it knows is what it observes.
  */
 export class ThreadGovernor {
   readonly #most: number;
   #threads: number;
   #trial: Trial | undefined;
-  #now = 0;
-  #nextTrial = firstDelayMs;
-  #delay = firstDelayMs;
-  #lastDrop = -Infinity;
-  /** Threads that the next way down leaves out: 1, 2, 4 …, since one less is no better while two neighbours are there. */
+  /** The latest equal steps at the present count, ms. */
+  #recent: number[] = [];
+  #tokens = 0;
+  /** By count and tokens, ms. */
+  readonly #usual = new Map<string, number>();
+  #suspicions = 0;
+  #nextTrial = 0;
+  #upDelay: number = upDelay.first;
+  #lookDelay: number = lookDelay.first;
+  #lastReturn = -Infinity;
+  /** The next try upwards goes to the planned count at once, or one thread up. */
+  #leap = true;
+  /** Threads that the next try downwards leaves out: one less is no better while two neighbours are there. */
   #reach = 1;
-  /** Running cost at the present count, and what it is there in calm times; undefined = not measured yet. */
-  #cost: number | undefined;
-  #calm = 0;
-  /** By size of the step: milliseconds at the full count, undisturbed. */
-  readonly #reference = new Map<number, number>();
 
   constructor(most: number) {
     this.#most = most;
@@ -78,85 +75,91 @@ export class ThreadGovernor {
 
   /** Takes in a step that ran with the threads last returned (`most` at first) and says how many the next one gets. */
   observe(step: StepObservation): number {
-    if (this.#most === 1 || step.tokens === 0) return this.#threads;
-    const milliseconds = Math.max(step.milliseconds, shortestMs);
-    this.#now += milliseconds;
-    const cost = this.#costOf(step.tokens, milliseconds);
-    if (this.#trial === undefined) this.#watch(cost);
-    else this.#try(this.#trial, cost, milliseconds);
+    if (this.#most === 1) return 1;
+    if (this.#trial === undefined) this.#watch(step);
+    else this.#try(this.#trial, step);
     return this.#threads;
   }
 
-  #costOf(tokens: number, milliseconds: number): number {
-    const size = Math.round(4 * Math.log2(tokens));
-    const known = this.#reference.get(size) ?? milliseconds / 2 ** (this.#cost ?? 0);
-    // The reference is the lowest seen, forgetting slowly: contexts grow, and with them the cost of a step.
-    const full = this.#threads === this.#most;
-    const reference = full ? Math.min(milliseconds, known * 1.0005) : known;
-    this.#reference.set(size, reference);
-    return Math.log2(milliseconds / reference);
+  #watch(step: StepObservation): void {
+    if (step.tokens !== this.#tokens) this.#recent = [];
+    this.#tokens = step.tokens;
+    this.#recent = [...this.#recent, step.milliseconds].slice(-steps);
+    if (this.#isSuspect(step) && this.#threads > 1) return this.#begin("suspect", this.#threads - this.#reach);
+    if (this.#recent.length < steps || step.now < this.#nextTrial) return;
+    if (this.#threads < this.#most) this.#begin("up", this.#leap ? this.#most : this.#threads + 1);
+    else this.#begin("look", this.#threads - 1);
   }
 
-  #watch(cost: number): void {
-    this.#cost = this.#cost === undefined ? cost : (1 - newest) * this.#cost + newest * cost;
-    this.#calm += this.#cost > this.#calm ? calmRise : -calmFall;
-    if (this.#cost - this.#calm > strainLimit && this.#threads > 1) {
-      const recent = this.#now - this.#lastDrop < forgetAfterMs;
-      this.#delay = recent ? this.#longer() : firstDelayMs;
-      this.#lastDrop = this.#now;
-      this.#reach = 1;
-      this.#begin(-this.#reach, 0);
-    } else if (this.#now >= this.#nextTrial) {
-      if (this.#threads < this.#most) this.#begin(1, gainToGoUp);
-      else this.#begin(-this.#reach, gainToGoDown);
-    }
+  #isSuspect({ tokens, milliseconds }: StepObservation): boolean {
+    const key = `${this.#threads} ${tokens}`;
+    const usual = this.#usual.get(key) ?? milliseconds;
+    const below = milliseconds < usual;
+    this.#usual.set(
+      key,
+      below ? Math.max(milliseconds, usualFalls * usual) : Math.min(milliseconds, usualRises * usual),
+    );
+    if (milliseconds <= suspectTimes * usual) this.#suspicions = 0;
+    else this.#suspicions += milliseconds - usual > catastropheMs ? 2 : 1;
+    return this.#suspicions > 1;
   }
 
-  /** `gain` 0: the trial is forced by a strain, and anything better is welcome. */
-  #begin(change: number, gain: number): void {
-    this.#trial = { from: this.#threads, cost: this.#cost!, gain, samples: [], milliseconds: 0 };
-    this.#threads += change;
+  #begin(reason: Reason, threads: number): void {
+    this.#trial = { reason, from: this.#threads, tokens: this.#tokens, before: mean(this.#recent), samples: [] };
+    this.#threads = threads;
   }
 
-  #try(trial: Trial, cost: number, milliseconds: number): void {
-    trial.samples.push(cost);
-    trial.milliseconds += milliseconds;
-    const hopelessNow = cost > trial.cost + hopeless;
-    if (!hopelessNow && trial.samples.length < trialSteps) return;
-    this.#trial = undefined;
-    const measured = median(trial.samples);
-    if (!hopelessNow && measured < trial.cost - trial.gain) this.#settle(trial, measured);
-    else this.#goBack(trial);
+  #try(trial: Trial, step: StepObservation): void {
+    if (step.tokens !== trial.tokens) return this.#end(trial.from); // no comparison; soon again
+    trial.samples.push(step.milliseconds);
+    const wanted = trial.before * (1 - gain[trial.reason === "up" ? "up" : "down"]);
+    const clearlyWorse = step.milliseconds > (trial.reason === "look" ? 1 : 1.5) * trial.before;
+    if (!clearlyWorse && trial.samples.length < steps) return;
+    if (mean(trial.samples) < wanted) this.#settle(trial, step.now);
+    else this.#goBack(trial, step.now);
   }
 
-  #settle(trial: Trial, measured: number): void {
-    this.#cost = measured;
-    this.#calm = measured;
-    this.#reach = 1;
-    this.#nextTrial = this.#now + (this.#threads > trial.from ? climbDelayMs : this.#delay);
-  }
-
-  #goBack(trial: Trial): void {
-    const wentDown = this.#threads < trial.from;
-    this.#threads = trial.from;
-    if (wentDown) this.#reach = trial.from - 2 * this.#reach >= 1 ? 2 * this.#reach : 1;
-    if (trial.gain > 0) {
-      this.#delay = Math.max(this.#longer(), Math.min(wasteToDelay * trial.milliseconds, longestDelayMs));
-    } else if (this.#reach > 1) {
-      this.#begin(-this.#reach, 0);
-      return;
+  #settle(trial: Trial, now: number): void {
+    if (trial.reason === "up") {
+      this.#lastReturn = now;
+      this.#leap = true;
     } else {
-      // No lower count is better, so the steps are slow for another reason: this is what they cost now.
-      this.#calm = trial.cost;
+      const soon = now - this.#lastReturn < sameNeighbourMs;
+      this.#upDelay = soon ? Math.min(2 * this.#upDelay, upDelay.most) : upDelay.first;
+      this.#reach = 1;
     }
-    this.#nextTrial = this.#now + this.#delay;
+    this.#end(this.#threads);
+    this.#nextTrial = now + (this.#threads < this.#most ? this.#upDelay : this.#lookDelay);
   }
 
-  #longer(): number {
-    return Math.min(2 * this.#delay, longestDelayMs);
+  #goBack(trial: Trial, now: number): void {
+    const waste = trial.samples.reduce((sum, ms) => sum + Math.max(0, ms - trial.before), 0);
+    this.#end(trial.from);
+    switch (trial.reason) {
+      case "up":
+        this.#leap = !this.#leap;
+        this.#upDelay = Math.min(2 * this.#upDelay, upDelay.most);
+        break;
+      case "look":
+        this.#lookDelay = Math.min(2 * this.#lookDelay, lookDelay.most);
+        break;
+      case "suspect":
+        // When no lower count is better, steps are slow for another reason: this is what they take now.
+        this.#reach = trial.from - 2 * this.#reach >= 1 ? 2 * this.#reach : 1;
+        if (this.#reach === 1) this.#usual.set(`${trial.from} ${trial.tokens}`, trial.before);
+    }
+    const delay = this.#threads < this.#most ? this.#upDelay : this.#lookDelay;
+    this.#nextTrial = now + Math.max(delay, wasteToDelay * waste);
+  }
+
+  #end(threads: number): void {
+    this.#trial = undefined;
+    this.#threads = threads;
+    this.#recent = [];
+    this.#suspicions = 0;
   }
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -1,12 +1,13 @@
 import type { Sampling } from "../core/generation.ts";
-import { coarseMass, coarseMassOf, gather, guessWindow, weigh, type Row } from "./logit-passes.ts";
+import { gather, guessThreshold, guessWindow, maxLogit, split, weigh } from "./logit-passes.ts";
 
-type Filters = Pick<Sampling, "topK" | "topP" | "minP">;
+type Filters = Pick<Sampling, "topK" | "topP" | "minP" | "temperature">;
 
-/** Logits further than this below the largest are one bucket, and are looked at all together or not at all. */
-const FAR = 32;
-/** By how much a look at the most likely tokens reaches further if it did not see enough. */
+/** Tokens at which to look first: nearly always more than top-p keeps. */
+const FIRST_LOOK = 1024;
+/** If they do not suffice, the next looks reach by so much further below the largest logit, and from FAR on to all. */
 const STEP = 2;
+const FAR = 32;
 /** Below every number, above -Infinity: a masked token is never a candidate. */
 const LOWEST = -Number.MAX_VALUE;
 const BUCKETS_PER_UNIT = 128;
@@ -20,7 +21,10 @@ const LAST_BUCKET = FAR * BUCKETS_PER_UNIT;
  * is kept does not depend on the temperature. Equally likely tokens go by id, lowest first.
  */
 export class Candidates {
-  #row: Row = { logits: new Float32Array(0), max: 0, temperature: 1 };
+  #logits: Float32Array = new Float32Array(0);
+  /** The largest logit, once something was taken. */
+  #max = 0;
+  #hasAll = false;
   #count = 0;
   #ids = new Int32Array(0);
   /** At temperature 1 until the filters are done. */
@@ -35,19 +39,21 @@ export class Candidates {
     return this.#weights.subarray(0, this.#count);
   }
 
-  select(row: Row, { topK, topP, minP }: Filters): void {
-    if (this.#ids.length < row.logits.length) {
-      this.#ids = new Int32Array(row.logits.length);
-      this.#weights = new Float64Array(row.logits.length);
+  /** False if there is nothing to choose from: no logit is a number, or one is infinite. */
+  select(logits: Float32Array, { topK, topP, minP, temperature }: Filters): boolean {
+    if (this.#ids.length < logits.length) {
+      this.#ids = new Int32Array(logits.length);
+      this.#weights = new Float64Array(logits.length);
     }
-    this.#row = { ...row, temperature: 1 };
-    const floor = minP > 0 ? row.max + Math.log(minP) : LOWEST;
+    this.#logits = logits;
     if (topK > 0) this.#takeTopK(topK);
     else if (topP < 1) this.#takeTopP(topP);
-    else this.#gather(floor);
-    if (topK > 0 && topP < 1) this.#cut(topP * weigh(this.ids, this.#row, this.#weights), this.#weights);
-    if (minP > 0) this.#drop(floor);
-    weigh(this.ids, row, this.#weights);
+    else this.#gather(maxLogit(logits) + Math.log(minP));
+    if (!Number.isFinite(this.#max)) return false;
+    if (topK > 0 && topP < 1) this.#cut(topP * this.#weigh(1), this.#weights);
+    if (minP > 0) this.#drop(this.#max + Math.log(minP));
+    this.#weigh(temperature);
+    return true;
   }
 
   /** The token at `uniform` (in [0, 1)) of the candidates' cumulative distribution. */
@@ -64,35 +70,52 @@ export class Candidates {
   }
 
   #takeTopK(k: number): void {
-    this.#widen(8, () => this.#count >= k);
+    const { length } = this.#logits;
+    for (let look = Math.max(2 * k, FIRST_LOOK); ; look *= 4) {
+      this.#gather(look > length / 8 ? LOWEST : guessThreshold(this.#logits, look));
+      if (this.#count >= k || this.#hasAll) break;
+    }
     this.#cut(k, undefined);
   }
 
-  /** The mass of all tokens is counted coarsely, then exactly for the candidates, which carry nearly all of it. */
+  /** All tokens are weighed in the first look, those that it does not reach coarsely: they are many and light. */
   #takeTopP(p: number): void {
-    const { logits, max } = this.#row;
-    const all = coarseMass(logits, max);
-    let target = 0;
-    this.#widen(guessWindow(logits, max, 0.8 * (1 - p) * all), () => {
-      const mass = weigh(this.ids, this.#row, this.#weights);
-      target = p * (all - coarseMassOf(this.ids, logits, max) + mass);
-      return mass >= target;
-    });
-    this.#cut(target, this.#weights);
-  }
-
-  /** Gathers the tokens at most `window` below the largest logit, then further and further until they are enough. */
-  #widen(window: number, enough: () => boolean): void {
-    for (let reach = window; reach <= FAR; reach += STEP) {
-      this.#gather(this.#row.max - reach);
-      if (enough()) return;
+    const tail = this.#split(guessThreshold(this.#logits, FIRST_LOOK));
+    let mass = this.#weigh(1);
+    const all = mass + tail;
+    let window: number | undefined;
+    while (mass < p * all && !this.#hasAll) {
+      window = window === undefined ? guessWindow(this.#logits, this.#max, 0.8 * (1 - p) * all) : window + STEP;
+      this.#gather(window > FAR ? LOWEST : this.#max - window);
+      mass = this.#weigh(1);
     }
-    this.#gather(LOWEST);
-    enough();
+    this.#cut(p * all, this.#weights);
   }
 
+  /** Makes the tokens that reach `threshold` the candidates. */
   #gather(threshold: number): void {
-    this.#count = gather(this.#row.logits, threshold, this.#ids);
+    const reached = Math.max(threshold, LOWEST);
+    this.#found(gather(this.#logits, reached, this.#ids), reached);
+  }
+
+  /** The same, and returns what the others weigh. */
+  #split(threshold: number): number {
+    const reached = Math.max(threshold, LOWEST);
+    const { count, tail } = split(this.#logits, reached, this.#ids);
+    this.#found(count, reached);
+    return tail === 0 ? 0 : tail * Math.exp(reached - this.#max);
+  }
+
+  #found(count: number, threshold: number): void {
+    this.#hasAll = threshold === LOWEST;
+    this.#count = count;
+    let max = -Infinity;
+    for (let i = 0; i < count; i += 1) max = Math.max(max, this.#logits[this.#ids[i]!]!);
+    this.#max = max;
+  }
+
+  #weigh(temperature: number): number {
+    return weigh(this.ids, { logits: this.#logits, max: this.#max, temperature }, this.#weights);
   }
 
   /**
@@ -102,7 +125,8 @@ export class Candidates {
    */
   #cut(target: number, measure: Float64Array | undefined): void {
     const ids = this.ids;
-    const { logits, max } = this.#row;
+    const logits = this.#logits;
+    const max = this.#max;
     const sums = this.#sums.fill(0);
     for (let i = 0; i < ids.length; i += 1) {
       const bucket = Math.min((max - logits[ids[i]!]!) * BUCKETS_PER_UNIT, LAST_BUCKET) | 0;
@@ -131,7 +155,7 @@ export class Candidates {
 
   #drop(floor: number): void {
     const ids = this.ids;
-    const { logits } = this.#row;
+    const logits = this.#logits;
     let kept = 0;
     for (const id of ids) if (logits[id]! >= floor) ids[kept++] = id;
     this.#count = kept;

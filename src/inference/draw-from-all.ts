@@ -1,14 +1,16 @@
-import { BLOCK, blockMasses, weigh, type Row } from "./logit-passes.ts";
+import { BLOCK, blockMasses, maxLogit, weigh } from "./logit-passes.ts";
 
 let sums = new Float64Array(0);
 const weights = new Float64Array(BLOCK);
 
 /**
  * The token at `uniform` (in [0, 1)) of the cumulative distribution softmax(logits / temperature), in order of ids: one
- * pass over all tokens, then a walk inside one block. Undefined if a logit is NaN.
+ * pass over all tokens, then a walk inside one block. Undefined if a logit is NaN or none is finite.
  */
-export function drawFromAll(row: Row, uniform: number): number | undefined {
-  const { length } = row.logits;
+export function drawFromAll(logits: Float32Array, temperature: number, uniform: number): number | undefined {
+  const row = { logits, max: maxLogit(logits), temperature };
+  if (!Number.isFinite(row.max)) return undefined;
+  const { length } = logits;
   const blocks = Math.ceil(length / BLOCK);
   if (sums.length < blocks) sums = new Float64Array(blocks);
   const target = uniform * blockMasses(row, sums);

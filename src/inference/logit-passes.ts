@@ -42,34 +42,6 @@ export function maxLogit(logits: Float32Array): number {
   return Math.max(a, b, c, d);
 }
 
-/**
- * The weights of all tokens together at temperature 1, each rounded to the table's nearest entry: off by at most 0.4 %,
- * as often up as down. See `coarseMassOf`.
- */
-export function coarseMass(logits: Float32Array, max: number): number {
-  const top = max * STEPS + 0.5;
-  let a = 0;
-  let b = 0;
-  const fours = logits.length - 3;
-  let i = 0;
-  for (; i < fours; i += 4) {
-    a += table[Math.min(top - logits[i]! * STEPS, LAST) | 0]!;
-    b += table[Math.min(top - logits[i + 1]! * STEPS, LAST) | 0]!;
-    a += table[Math.min(top - logits[i + 2]! * STEPS, LAST) | 0]!;
-    b += table[Math.min(top - logits[i + 3]! * STEPS, LAST) | 0]!;
-  }
-  for (; i < logits.length; i += 1) a += table[Math.min(top - logits[i]! * STEPS, LAST) | 0]!;
-  return a + b;
-}
-
-/** What `coarseMass` counts for these tokens: to be taken off again when they are weighed exactly. */
-export function coarseMassOf(ids: Int32Array, logits: Float32Array, max: number): number {
-  const top = max * STEPS + 0.5;
-  let mass = 0;
-  for (let i = 0; i < ids.length; i += 1) mass += table[Math.min(top - logits[ids[i]!]! * STEPS, LAST) | 0]!;
-  return mass;
-}
-
 /** Writes the ids of the tokens with `logit >= threshold` into `ids`, ascending, and returns how many they are. */
 export function gather(logits: Float32Array, threshold: number, ids: Int32Array): number {
   let count = 0;
@@ -92,9 +64,55 @@ export function gather(logits: Float32Array, threshold: number, ids: Int32Array)
 }
 
 /**
- * How far below `max` the tokens begin that together weigh about `tail`, by every 16th of them. They are many and light
- * where this is asked for, so the guess is good; a part of the vocabulary that is not like the rest makes it a bad one.
+ * `gather`, which also sums up the others: `tail` is what
+ * they weigh together at temperature 1 beside a logit of `threshold`. Each is rounded to the table's nearest entry: off by
+ * at most 0.4 %, as often up as down.
  */
+export function split(logits: Float32Array, threshold: number, ids: Int32Array): { count: number; tail: number } {
+  const top = threshold * STEPS + 0.5;
+  let count = 0;
+  let a = 0;
+  let b = 0;
+  const fours = logits.length - 3;
+  let i = 0;
+  for (; i < fours; i += 4) {
+    const w = logits[i]!;
+    const x = logits[i + 1]!;
+    const y = logits[i + 2]!;
+    const z = logits[i + 3]!;
+    if (w >= threshold || x >= threshold || y >= threshold || z >= threshold) {
+      for (let j = i; j < i + 4; j += 1) {
+        if (logits[j]! >= threshold) ids[count++] = j;
+        else a += table[Math.min(top - logits[j]! * STEPS, LAST) | 0]!;
+      }
+    } else {
+      a += table[Math.min(top - w * STEPS, LAST) | 0]!;
+      b += table[Math.min(top - x * STEPS, LAST) | 0]!;
+      a += table[Math.min(top - y * STEPS, LAST) | 0]!;
+      b += table[Math.min(top - z * STEPS, LAST) | 0]!;
+    }
+  }
+  for (; i < logits.length; i += 1) {
+    if (logits[i]! >= threshold) ids[count++] = i;
+    else a += table[Math.min(top - logits[i]! * STEPS, LAST) | 0]!;
+  }
+  return { count, tail: a + b };
+}
+
+/** A logit that about `count` of the largest reach, by every 64th of them; -Infinity if there are too few numbers. */
+export function guessThreshold(logits: Float32Array, count: number): number {
+  const largest = new Float32Array(Math.ceil(count / SAMPLE)).fill(-Infinity); // ascending
+  for (let i = 0; i < logits.length; i += SAMPLE) {
+    const logit = logits[i]!;
+    if (!(logit > largest[0]!)) continue;
+    let at = 1;
+    for (; at < largest.length && largest[at]! < logit; at += 1) largest[at - 1] = largest[at]!;
+    largest[at - 1] = logit;
+  }
+  return largest[0]!;
+}
+
+/** How far below `max` the tokens begin that together weigh about `tail`, by every 64th of them. */
 export function guessWindow(logits: Float32Array, max: number, tail: number): number {
   sampled.fill(0);
   for (let i = 0; i < logits.length; i += SAMPLE) {
@@ -107,7 +125,7 @@ export function guessWindow(logits: Float32Array, max: number, tail: number): nu
   return ((part + 1) << PART_SHIFT) / STEPS;
 }
 
-const SAMPLE = 16;
+const SAMPLE = 64;
 /** A part is 2^5 steps, a quarter of a unit. */
 const PART_SHIFT = 5;
 const sampled = new Float64Array((LAST >> PART_SHIFT) + 1);

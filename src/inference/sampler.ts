@@ -24,12 +24,10 @@ export function createSampler(sampling: Sampling, choice: number): Sampler {
   const unfiltered = topK <= 0 && topP >= 1 && minP <= 0;
 
   function choose(logits: Float32Array, position: number): number {
-    const max = maxLogit(logits);
-    if (temperature < GREEDY_BELOW || !Number.isFinite(max)) return firstOf(logits, max);
+    if (temperature < GREEDY_BELOW) return likeliest(logits);
     const uniform = keyedUniform(seed, choice, position);
-    if (unfiltered) return drawFromAll({ logits, max, temperature }, uniform) ?? firstOf(logits, max);
-    candidates.select({ logits, max, temperature }, sampling);
-    return candidates.draw(uniform);
+    if (unfiltered) return drawFromAll(logits, temperature, uniform) ?? likeliest(logits);
+    return candidates.select(logits, sampling) ? candidates.draw(uniform) : likeliest(logits);
   }
 
   if (!hasPenalties(sampling)) return (logits, history) => choose(logits, history.length);
@@ -37,6 +35,6 @@ export function createSampler(sampling: Sampling, choice: number): Sampler {
     withPenalties(logits, { history, penalties: sampling }, () => choose(logits, history.length));
 }
 
-function firstOf(logits: Float32Array, value: number): number {
-  return Math.max(logits.indexOf(value), 0);
+function likeliest(logits: Float32Array): number {
+  return Math.max(logits.indexOf(maxLogit(logits)), 0);
 }

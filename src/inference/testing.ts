@@ -1,6 +1,5 @@
 import type { Sampling } from "../core/generation.ts";
 import { Candidates } from "./candidates.ts";
-import { maxLogit } from "./logit-passes.ts";
 
 /** Nothing filtered, nothing penalized. */
 export const someSampling = (over: Partial<Sampling> = {}): Sampling => ({
@@ -37,8 +36,7 @@ const candidates = new Candidates();
 
 /** What a sampler with these filters draws from. */
 export function filteredDistribution(logits: Float32Array, sampling: Sampling): Map<number, number> {
-  const row = { logits, max: maxLogit(logits), temperature: sampling.temperature };
-  candidates.select(row, sampling);
+  candidates.select(logits, sampling);
   const mass = candidates.weights.reduce((a, b) => a + b);
   return new Map(Array.from(candidates.ids, (id, i) => [id, candidates.weights[i]! / mass]));
 }

@@ -2,7 +2,6 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { Command } from "commander";
-import { loadConfig } from "../config/load-config.ts";
 import type { Config, ConfigKey } from "../config/schema.ts";
 import type { OpenModel } from "./chat/chat-model.ts";
 import { openEmbedded } from "./chat/embedded-model.ts";
@@ -13,7 +12,7 @@ import { openRemote } from "./chat/remote-model.ts";
 import { ChatSession, type ChatOutput } from "./chat/session.ts";
 import { takeLine } from "./chat/slash-commands.ts";
 import { timingInWords } from "./chat/timed-answer.ts";
-import { addConfigOptions, readFlags } from "./config-options.ts";
+import { addConfigOptions, commandConfig } from "./config-options.ts";
 import { failureReport } from "./failure-report.ts";
 import { abortOnInterrupt, Interrupted } from "./interrupts.ts";
 import { harmless, styled } from "./style.ts";
@@ -38,8 +37,8 @@ export function chatCommand(): Command {
     .option("--params <list>", 'parameters as of /params: "temperature=0.2 max_tokens=100"');
   return addConfigOptions(command, settings).action(async (options: ChatOptions) => {
     const { url, apiKey } = options;
-    const flags = { ...readFlags(command, settings), ...(apiKey === undefined ? {} : { apiKeys: [apiKey] }) };
-    const { config, origins } = loadConfig(flags, process.env);
+    const keyed = apiKey === undefined ? {} : { apiKeys: [apiKey] };
+    const { config, origins } = commandConfig(command, settings, keyed);
     const asked = origins.model.layer === "flag" ? config.model : undefined;
     const open: OpenModel = async (name, signal) =>
       url === undefined

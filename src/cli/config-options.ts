@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { fields } from "../config/fields.ts";
-import { loadConfig } from "../config/load-config.ts";
+import { loadConfig, type LoadedConfig } from "../config/load-config.ts";
 import type { Flags } from "../config/layers.ts";
 import type { ConfigKey } from "../config/schema.ts";
 
@@ -12,8 +12,13 @@ export function addConfigOptions(command: Command, keys: readonly ConfigKey[]): 
     .option("--verbose", "log everything, and show where an error came from");
 }
 
-/** The options that were given, by the names of the settings; checked later, together with the other layers. */
-export function readFlags(command: Command, keys: readonly ConfigKey[]): Flags {
+/** The settings of a command: its options, the environment, the `.env` of this folder, the file. `over` are its arguments. */
+export function commandConfig(command: Command, keys: readonly ConfigKey[], over: Flags = {}): LoadedConfig {
+  return loadConfig({ ...readFlags(command, keys), ...over }, process.env, process.cwd());
+}
+
+/** The options that were given, by the names of the settings. */
+function readFlags(command: Command, keys: readonly ConfigKey[]): Flags {
   const given = command.opts<Record<string, string | boolean | string[]>>();
   const flags = keys.map((key) => [key, given[optionFor(key).attributeName()]]);
   return { ...Object.fromEntries(flags), config: given["config"], verbose: given["verbose"] };
@@ -25,7 +30,7 @@ function optionFor(key: ConfigKey): Option {
   const fallback = loadConfig({}, {}).config[key];
   const shown = typeof fallback === "string" || typeof fallback === "number";
   const option = new Option(flag, shown ? `${summary} (default: ${fallback})` : summary);
-  return key === "apiKeys"
+  return Array.isArray(fallback)
     ? option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value])
     : option;
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { chatCommand } from "./chat.ts";
+import { configCommand } from "./config.ts";
 import { failureReport } from "./failure-report.ts";
 import { quantizeCommand } from "./quantize.ts";
 import { runCommand } from "./run.ts";
@@ -12,7 +13,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     .description("Serves open language models.")
     .version(version(), "-V, --version", "print the version")
     .exitOverride();
-  for (const command of [serveCommand, chatCommand, runCommand, quantizeCommand]) {
+  for (const command of [serveCommand, chatCommand, runCommand, quantizeCommand, configCommand]) {
     program.addCommand(command().copyInheritedSettings(program));
   }
   try {

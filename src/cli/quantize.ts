@@ -1,8 +1,7 @@
 import { Command } from "commander";
 import { formatBytes } from "../core/format-bytes.ts";
 import { pulling } from "./pulling.ts";
-import { loadConfig } from "../config/load-config.ts";
-import { addConfigOptions, readFlags } from "./config-options.ts";
+import { addConfigOptions, commandConfig } from "./config-options.ts";
 import type { ConfigKey } from "../config/schema.ts";
 
 const settings: readonly ConfigKey[] = ["threads"];
@@ -15,7 +14,7 @@ export function quantizeCommand(): Command {
     .argument("<type>", "q4_0, q4_k_m, q8_0, f16, ...")
     .argument("<output>", "path of the new GGUF file");
   return addConfigOptions(command, settings).action(async (model: string, type: string, output: string) => {
-    const { config } = loadConfig({ ...readFlags(command, settings), model }, process.env);
+    const { config } = commandConfig(command, settings, { model });
     const { quantize } = await import("../app.ts");
     const begin = performance.now();
     const { before, after } = await pulling((pull) => quantize(config, { type, output, ...pull }));

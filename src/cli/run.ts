@@ -1,11 +1,10 @@
 import { once } from "node:events";
 import { Command } from "commander";
-import { loadConfig } from "../config/load-config.ts";
 import type { ConfigKey } from "../config/schema.ts";
 import type { Backend } from "../core/backend.ts";
 import { failure } from "../core/errors.ts";
 import type { ChatMessage, GenerationRequest, Prompt } from "../core/generation.ts";
-import { addConfigOptions, readFlags } from "./config-options.ts";
+import { addConfigOptions, commandConfig } from "./config-options.ts";
 import { generationRequest } from "./generation-request.ts";
 import { abortOnInterrupt } from "./interrupts.ts";
 import { numberOption } from "./number-option.ts";
@@ -43,7 +42,7 @@ export function runCommand(): Command {
       numberOption({ from: 0, to: 2 ** 32 - 1, whole: true }),
     );
   return addConfigOptions(command, settings).action(async (argument: string | undefined, options: RunOptions) => {
-    const { config } = loadConfig(readFlags(command, settings), process.env);
+    const { config } = commandConfig(command, settings);
     const text = argument ?? (await readStdin());
     const { openLocal } = await import("../app.ts");
     await using backend = await pulling((pull) => openLocal(config, pull));

@@ -1,28 +1,18 @@
 import { Command } from "commander";
-import { loadConfig } from "../config/load-config.ts";
+import { configKeys, fields } from "../config/fields.ts";
 import type { ConfigKey } from "../config/schema.ts";
 import { banner } from "./banner.ts";
-import { addConfigOptions, readFlags } from "./config-options.ts";
+import { addConfigOptions, commandConfig } from "./config-options.ts";
 import { abortOnInterrupt } from "./interrupts.ts";
 import { ProgressDisplay } from "./progress.ts";
 
-const settings: readonly ConfigKey[] = [
-  "model",
-  "host",
-  "port",
-  "parallel",
-  "context",
-  "threads",
-  "engine",
-  "apiKeys",
-  "insecure",
-];
+const settings: readonly ConfigKey[] = configKeys.filter((key) => fields[key].flag !== undefined);
 
 /** `millrace serve`: runs until Ctrl-C or SIGTERM. */
 export function serveCommand(): Command {
   const command = new Command("serve").description("Serve a model over HTTP, as OpenAI's API.");
   return addConfigOptions(command, settings).action(async () => {
-    const { config } = loadConfig(readFlags(command, settings), process.env);
+    const { config } = commandConfig(command, settings);
     using interrupts = abortOnInterrupt();
     const { signal } = interrupts;
     const progress = new ProgressDisplay(process.stderr);
@@ -30,7 +20,7 @@ export function serveCommand(): Command {
     try {
       await serve(config, {
         signal,
-        onPull: (transfer) => progress.update(transfer),
+        onPull: progress.onPull,
         onListening: ({ url, modelId }) => {
           progress.end();
           process.stdout.write(`Listening on ${url}, loading ${modelId} ...\n`);

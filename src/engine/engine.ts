@@ -73,7 +73,11 @@ export interface Engine extends Disposable {
   /** One byte shared with other threads: non-zero ends a running step as soon as possible. The setter clears it. */
   readonly abortFlag: Uint8Array;
 
-  /** Computes the batch. Each item must begin where its slot's sequence ends: `from === held(slot)`. */
+  /**
+   * Computes the batch. Each item must begin where its slot's sequence ends: `from === held(slot)`. With one KV stream
+   * per sequence, llama.cpp computes items together only when their slots ascend by one: every descent or gap costs a
+   * pass over the weights of its own (`split_equal` in llama-batch.cpp). So list them by slot and hold low slots.
+   */
   step(batch: Batch): StepOutput;
   /** Tokens of the slot's sequence that are in memory now. */
   held(slot: number): number;

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { planStep } from "./plan-step.ts";
+import { removeSequence } from "./state.ts";
 import { aDecode, aSequence, aState } from "./testing.ts";
 
 test("a long prompt is chunked beside a running decode", () => {
@@ -25,8 +26,22 @@ test("decodes come before prefills that began earlier", () => {
   aDecode(state, { id: "decode" });
   const plan = planStep(state, { tokensPerStep: 8 });
   expect(plan.items.map((item) => [item.sequence.id, item.count])).toEqual([
-    ["decode", 1],
     ["prefill", 7],
+    ["decode", 1],
+  ]);
+});
+
+test("the batch lists slots in ascending order, and the lowest free ones are taken first", () => {
+  const state = aState();
+  const [a, b] = [aDecode(state, { id: "a" }), aDecode(state, { id: "b" }), aDecode(state, { id: "c" })];
+  removeSequence(state, b);
+  removeSequence(state, a);
+  state.waiting.push(aSequence({ id: "d" }), aSequence({ id: "e" }));
+  const plan = planStep(state, { tokensPerStep: 512 });
+  expect(plan.items.map((item) => [item.sequence.id, item.slot])).toEqual([
+    ["d", 0],
+    ["e", 1],
+    ["c", 2],
   ]);
 });
 

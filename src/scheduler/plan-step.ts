@@ -38,5 +38,6 @@ export function planStep(state: SchedulerState, limits: StepLimits): StepPlan {
     items.push({ sequence, slot, from: sequence.computed, count });
     budget -= count;
   }
-  return { starts, items };
+  // Who takes part is decided by order of arrival; how the batch is laid out, by what the engine computes fastest.
+  return { starts, items: items.toSorted((a, b) => a.slot - b.slot) };
 }

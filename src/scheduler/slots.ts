@@ -1,12 +1,12 @@
 /** The engine's slots: each is free or held by one sequence. Law: `free + held === total`. */
 export class Slots {
   readonly total: number;
-  /** Last released first, so that memory touched a moment ago is used again. */
+  /** Ascending: the lowest are given first, which keeps the held ones together (see `Engine.step`). */
   readonly #free: number[];
 
   constructor(total: number) {
     this.total = total;
-    this.#free = Array.from({ length: total }, (_, index) => total - 1 - index);
+    this.#free = Array.from({ length: total }, (_, slot) => slot);
   }
 
   get free(): number {
@@ -19,11 +19,11 @@ export class Slots {
 
   /** The slots that the next `take()`s will give, in that order. */
   next(count: number): readonly number[] {
-    return count <= 0 ? [] : this.#free.slice(-count).toReversed();
+    return this.#free.slice(0, count);
   }
 
   take(slot: number): void {
-    const index = this.#free.lastIndexOf(slot);
+    const index = this.#free.indexOf(slot);
     if (index < 0) throw new Error(`slot ${slot} is not free (${this.free} of ${this.total} are)`);
     this.#free.splice(index, 1);
   }
@@ -33,5 +33,6 @@ export class Slots {
       throw new Error(`slot ${slot} is not held (${this.held} of ${this.total} are)`);
     }
     this.#free.push(slot);
+    this.#free.sort((a, b) => a - b);
   }
 }

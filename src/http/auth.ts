@@ -9,20 +9,23 @@ export function requireKey(server: FastifyInstance, keys: readonly string[]): vo
   const known = keys.map(digest);
   server.addHook("onRequest", (request, reply, done) => {
     if (request.routeOptions.url === healthPath || holdsKey(request, known)) return done();
-    void reply.header("www-authenticate", "Bearer");
+    const wrong = keysOf(request).length > 0 ? ', error="invalid_token"' : "";
+    void reply.header("www-authenticate", `Bearer realm="millrace"${wrong}`);
     done(failure("invalid_api_key", undefined));
   });
 }
 
 function holdsKey(request: FastifyRequest, known: readonly Buffer[]): boolean {
-  const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
-  const key = bearer ?? request.headers["x-api-key"];
-  if (typeof key !== "string") return false;
-  const sent = digest(key);
   // Digests have one length, and all are compared: neither the length of a key nor its place in the list can be timed.
   let found = false;
-  for (const one of known) found = timingSafeEqual(one, sent) || found;
+  for (const sent of keysOf(request).map(digest)) for (const one of known) found = timingSafeEqual(one, sent) || found;
   return found;
+}
+
+/** Some clients send both, one of them meant for somebody else. */
+function keysOf({ headers }: FastifyRequest): string[] {
+  const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
+  return [bearer, headers["x-api-key"]].filter((key) => typeof key === "string" && key !== "") as string[];
 }
 
 function digest(key: string): Buffer {

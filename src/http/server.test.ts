@@ -183,6 +183,7 @@ test("with keys, everything but health asks for one", async () => {
   expect(await status({ authorization: "Bearer second" })).toBe(200);
   expect(await status({ authorization: "bearer first-key" })).toBe(200);
   expect(await status({ "x-api-key": "first-key" })).toBe(200);
+  expect(await status({ authorization: "Bearer of-a-proxy", "x-api-key": "second" })).toBe(200);
   expect(await status({})).toBe(401);
   expect(await status({ authorization: "Bearer second2" })).toBe(401);
   expect(await status({ authorization: "Basic second" })).toBe(401);
@@ -190,7 +191,9 @@ test("with keys, everything but health asks for one", async () => {
   expect(await status({}, "/nothing")).toBe(401);
   expect(await status({}, "/health")).toBe(200);
   const refused = await it.server.inject("/v1/models");
-  expect(refused.headers["www-authenticate"]).toBe("Bearer");
+  expect(refused.headers["www-authenticate"]).toBe('Bearer realm="millrace"');
+  const wrong = await it.server.inject({ url: "/v1/models", headers: { "x-api-key": "third" } });
+  expect(wrong.headers["www-authenticate"]).toBe('Bearer realm="millrace", error="invalid_token"');
   expect(refused.json<ErrorAnswer>().error).toMatchObject({ type: "authentication_error", code: "invalid_api_key" });
 });
 
@@ -218,4 +221,29 @@ test("a backend that ends without 'finished' is a fault, streaming or not", asyn
     const payload = { prompt: "a", stream };
     expect((await it.server.inject({ method: "POST", url: "/v1/completions", payload })).statusCode).toBe(500);
   }
+});
+
+test("what the server says for requests that leave it out", async () => {
+  const defaults = { temperature: 0.25, topK: 5, maxTokens: 7, stop: ["END"], system: "Be brief." };
+  await using it = await startServer(undefined, { defaults });
+  const ask = async (url: string, payload: object) => {
+    expect((await it.server.inject({ method: "POST", url, payload })).statusCode).toBe(200);
+    return it.backend.requests.at(-1);
+  };
+  const system = { role: "system", content: "Be brief." };
+  expect(await ask("/v1/chat/completions", chat)).toMatchObject({
+    maxTokens: 7,
+    stop: ["END"],
+    sampling: { temperature: 0.25, topK: 5, topP: 1 },
+    prompt: { messages: [system, chat.messages[0]] },
+  });
+  const own = [{ role: "developer", content: "Be long." }, ...chat.messages];
+  const said = { messages: own, temperature: 0, top_k: 0, max_completion_tokens: 9, stop: [] };
+  expect(await ask("/v1/chat/completions", said)).toMatchObject({
+    maxTokens: 9,
+    stop: [],
+    sampling: { temperature: 0, topK: 0 },
+    prompt: { messages: [{ role: "system", content: "Be long." }, chat.messages[0]] },
+  });
+  expect(await ask("/v1/completions", { prompt: "a" })).toMatchObject({ maxTokens: 7, prompt: { text: "a" } });
 });

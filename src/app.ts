@@ -1,24 +1,24 @@
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { getPriority, setPriority } from "node:os";
 import type { AddressInfo } from "node:net";
-import { resolve } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { assertBindAllowed } from "./config/bind.ts";
 import { requestDefaults } from "./config/request-defaults.ts";
 import type { Config } from "./config/schema.ts";
 import type { Backend } from "./core/backend.ts";
 import { failure } from "./core/errors.ts";
-import { defaultPlan, type ExecutionPlan } from "./core/execution-plan.ts";
+import type { ExecutionPlan } from "./core/execution-plan.ts";
 import type { EngineInfo } from "./engine/engine.ts";
 import { silenceNativeLog } from "./engine/llama/native-log.ts";
-import { quantizedTypes, quantizeModel, type QuantizedType } from "./engine/llama/quantize.ts";
 import { openEngine } from "./engine/open.ts";
-import { threadsForThisMachine } from "./host/cpu-lease.ts";
 import { EngineHost } from "./host/engine-host.ts";
+import { planFor, threadsFor } from "./host/plan-for.ts";
+import { checkedQuantization, quantizeInChild } from "./host/quantize-child.ts";
+import { readPage } from "./http/page-routes.ts";
 import { buildServer } from "./http/server.ts";
 import { LocalBackend } from "./inference/local-backend.ts";
 import { assertFits } from "./model/assert-fits.ts";
+import { quantizedSize } from "./model/quantized-size.ts";
 import { resolveModel, type PullProgress, type ResolvedModel } from "./model/resolve-model.ts";
 import { createLogger } from "./telemetry/log.ts";
 
@@ -28,6 +28,9 @@ const bodyLimit = 16 * 1024 * 1024;
 const drainMs = 5000;
 /** The server's nice value: a step of the engine waits for its slowest thread, the server can wait. */
 const serverPriority = 10;
+
+/** What `doctor` looks at. */
+export { servingFacts, type ServingFacts } from "./host/serving-facts.ts";
 
 /** A server that answers, in the words that its banner needs. */
 export interface Served {
@@ -67,7 +70,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
   await using host = EngineHost.start({ engine: config.engine, plan }, { modelId, logger });
   yieldToEngine();
   const defaults = requestDefaults(config);
-  const server = buildServer({ ...config, backends: [host], logger, defaults, bodyLimit, drainMs });
+  const server = buildServer({ ...config, backends: [host], logger, defaults, page: readPage(), bodyLimit, drainMs });
   try {
     const url = await listen(server, config);
     options.onListening({ url, modelId });
@@ -89,29 +92,28 @@ export async function openLocal(config: Config, pull: PullOptions): Promise<Back
 interface QuantizeOptions extends PullOptions {
   readonly type: string;
   readonly output: string;
+  /** `total` is an estimate. */
+  readonly onWritten: (progress: { readonly written: number; readonly total: number | undefined }) => void;
 }
 
-/** Writes `config.model` again in another number format; blocks the thread. Sizes are in bytes. */
+/** Writes `config.model` again in another number format. Sizes are in bytes. */
 export async function quantize(config: Config, options: QuantizeOptions): Promise<{ before: number; after: number }> {
-  const type = options.type.toLowerCase();
-  if (!isQuantizedType(type)) {
-    const problem = `'${options.type}' is no type of numbers; accepted: ${quantizedTypes.join(", ")}`;
-    throw failure("invalid_config", { problem });
-  }
-  const output = resolve(options.output);
-  if (existsSync(output)) throw failure("invalid_config", { problem: `${output} exists; choose another name` });
-  const { file } = await pullModel(config, options);
-  quietUnlessAsked(config);
-  return quantizeModel({ source: file, output, type, threads: threadsFor(config) });
-}
-
-function isQuantizedType(type: string): type is QuantizedType {
-  return (quantizedTypes as readonly string[]).includes(type);
+  const { type, output } = checkedQuantization(options);
+  const { file, header } = await pullModel(config, options);
+  const total = quantizedSize(header, type);
+  return await quantizeInChild(
+    { source: file, output, type, threads: threadsFor(config) },
+    { ...options, verbose: isVerbose(config), onWritten: (written) => options.onWritten({ written, total }) },
+  );
 }
 
 /** In this process the library would write its log, thousands of lines, between the lines of the command. */
-function quietUnlessAsked({ logLevel }: Config): void {
-  if (logLevel !== "debug" && logLevel !== "trace") silenceNativeLog();
+function quietUnlessAsked(config: Config): void {
+  if (!isVerbose(config)) silenceNativeLog();
+}
+
+function isVerbose({ logLevel }: Config): boolean {
+  return logLevel === "debug" || logLevel === "trace";
 }
 
 interface Prepared {
@@ -134,18 +136,6 @@ async function pullModel({ model, home }: Config, { signal, onPull, onPulled }: 
   const resolved = await resolveModel(model, { home, signal, onProgress: onPull });
   onPulled?.();
   return resolved;
-}
-
-function planFor(config: Config, modelFile: string): ExecutionPlan {
-  const plan = defaultPlan(modelFile, threadsFor(config));
-  const outputs = Math.max(plan.outputs, config.parallel);
-  return { ...plan, slots: config.parallel, contextPerSlot: config.context, outputs };
-}
-
-/** One thread more than this process may run at once makes every step wait for it: what was asked for is capped. */
-function threadsFor({ threads }: Config): number {
-  const lease = threadsForThisMachine();
-  return threads === "auto" ? lease.threads : Math.min(threads, lease.threads);
 }
 
 function yieldToEngine(): void {

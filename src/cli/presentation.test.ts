@@ -48,7 +48,7 @@ function aDisplay(isTTY: boolean) {
     { isTTY, write: (text: string | Uint8Array) => (output += String(text)) !== "" },
     () => now,
   );
-  const update = (received: number) => display.update({ source: "hf:a/b", received, total: 1024 * 1024 });
+  const update = (received: number) => display.onPull({ source: "hf:a/b", received, total: 1024 * 1024 });
   return { display, update, output: () => output, wait: (ms: number) => (now += ms) };
 }
 

@@ -2,10 +2,22 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { chatCommand } from "./chat.ts";
 import { configCommand } from "./config.ts";
+import { completionCommand } from "./completion.ts";
+import { doctorCommand } from "./doctor.ts";
 import { failureReport } from "./failure-report.ts";
 import { quantizeCommand } from "./quantize.ts";
 import { runCommand } from "./run.ts";
 import { serveCommand } from "./serve.ts";
+
+const commands = [
+  serveCommand,
+  chatCommand,
+  runCommand,
+  quantizeCommand,
+  doctorCommand,
+  configCommand,
+  completionCommand,
+];
 
 /** Runs one command; gives the exit code: 0, 1 = failed, 2 = wrong usage, 130 = stopped by Ctrl-C. */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
@@ -13,7 +25,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     .description("Serves open language models.")
     .version(version(), "-V, --version", "print the version")
     .exitOverride();
-  for (const command of [serveCommand, chatCommand, runCommand, quantizeCommand, configCommand]) {
+  for (const command of commands) {
     program.addCommand(command().copyInheritedSettings(program));
   }
   try {

@@ -16,7 +16,7 @@ export async function pulling<T>(work: (options: PullOptions) => Promise<T>, sig
   try {
     return await work({
       signal: signal === undefined ? interrupts.signal : AbortSignal.any([interrupts.signal, signal]),
-      onPull: (transfer) => progress.update(transfer),
+      onPull: progress.onPull,
       onPulled: end,
     });
   } finally {

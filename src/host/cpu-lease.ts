@@ -9,7 +9,7 @@ export interface CpuLease {
   readonly why: string;
 }
 
-type ReadFile = (path: string) => string | undefined;
+export type ReadFile = (path: string) => string | undefined;
 
 /**
  * The cores that this process may really use: its affinity, capped by the CPU quota of its cgroups, rounded down. One
@@ -29,22 +29,29 @@ export function threadsForThisMachine(
 
 /** The tightest CPU quota of any cgroup that this process is in, in cores; undefined = none. */
 function cpuQuota(readFile: ReadFile): number | undefined {
-  const quotas = parseCgroups(readFile("/proc/self/cgroup") ?? "").flatMap(({ controllers, path }) => {
-    if (controllers.length === 0) {
-      const roots = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
-      return upwards(roots, path).map((folder) => parseCpuMax(readFile(join(folder, "cpu.max")) ?? ""));
-    }
-    if (!controllers.includes("cpu")) return [];
-    const roots = ["/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct"];
-    return upwards(roots, path).map((folder) =>
-      parseCfsQuota(
-        readFile(join(folder, "cpu.cfs_quota_us")) ?? "",
-        readFile(join(folder, "cpu.cfs_period_us")) ?? "",
-      ),
-    );
-  });
+  const quotas = cpuGroups(readFile).map(({ version, folder }) =>
+    version === 2
+      ? parseCpuMax(readFile(join(folder, "cpu.max")) ?? "")
+      : parseCfsQuota(
+          readFile(join(folder, "cpu.cfs_quota_us")) ?? "",
+          readFile(join(folder, "cpu.cfs_period_us")) ?? "",
+        ),
+  );
   const set = quotas.filter((quota) => quota !== undefined);
   return set.length === 0 ? undefined : Math.min(...set);
+}
+
+/** Folders of the cgroups that this process's CPU time is counted in, and of all above them; not each of them exists. */
+export function cpuGroups(readFile: ReadFile): { version: 1 | 2; folder: string }[] {
+  return parseCgroups(readFile("/proc/self/cgroup") ?? "").flatMap(({ controllers, path }) => {
+    const version = controllers.length === 0 ? 2 : 1;
+    if (version === 1 && !controllers.includes("cpu")) return [];
+    const roots =
+      version === 2
+        ? ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+        : ["/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct"];
+    return upwards(roots, path).map((folder) => ({ version, folder }) as const);
+  });
 }
 
 /** The lines `id:controllers:path` of /proc/self/cgroup. Version 2 names no controllers. */
@@ -86,7 +93,7 @@ function upwards(roots: readonly string[], path: string): string[] {
   return roots.flatMap((root) => paths.map((at) => join(root, at)));
 }
 
-function readIfThere(path: string): string | undefined {
+export function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch {

@@ -25,7 +25,7 @@ export function quantizeModel({ source, output, type, threads }: QuantizeJob): {
   const library = findLibrary(platformDirectory());
   const native = openLibrary(library.directory);
   loadCpuBackend(native, library, undefined);
-  const unfinished = `${output}.${process.pid}.part`;
+  const unfinished = unfinishedFile(output, process.pid);
   try {
     const params = { ...native.quantizeDefaults(), nthread: threads, ftype: fileTypes[type], allow_requantize: true };
     if (native.quantize(source, unfinished, params) !== 0) {
@@ -37,6 +37,11 @@ export function quantizeModel({ source, output, type, threads }: QuantizeJob): {
   } finally {
     rmSync(unfinished, { force: true });
   }
+}
+
+/** Where the process `pid` writes until the file is complete. */
+export function unfinishedFile(output: string, pid: number | undefined): string {
+  return `${output}.${pid}.part`;
 }
 
 function sizeOf(file: string): number {

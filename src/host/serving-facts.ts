@@ -1,0 +1,35 @@
+import type { Config } from "../config/schema.ts";
+import { toMillraceError } from "../core/errors.ts";
+import { assertFits } from "../model/assert-fits.ts";
+import { resolveModel } from "../model/resolve-model.ts";
+import { machineFacts, type MachineFacts } from "./machine-facts.ts";
+import { planFor, threadsFor } from "./plan-for.ts";
+
+/** The machine, and what a configuration wants of it. */
+export interface ServingFacts extends MachineFacts {
+  /** Of the engine. */
+  readonly threads: number;
+  readonly model: ModelFacts;
+}
+
+type ModelFacts =
+  | { readonly name: string; readonly state: "fits" | "absent" }
+  | { readonly name: string; readonly state: "refused"; readonly problem: string };
+
+/** Looks, and changes nothing but a store that was not made yet: no model is pulled, and none loaded. */
+export async function servingFacts(config: Config): Promise<ServingFacts> {
+  return { ...(await machineFacts(config)), threads: threadsFor(config), model: await modelFacts(config) };
+}
+
+async function modelFacts(config: Config): Promise<ModelFacts> {
+  if (config.engine !== "llama") return { name: "fake", state: "fits" };
+  const name = config.model;
+  try {
+    const { file, header } = await resolveModel(name, { home: config.home, offline: true });
+    assertFits(header, planFor(config, file));
+    return { name, state: "fits" };
+  } catch (error) {
+    const { code, message: problem } = toMillraceError(error);
+    return code === "model_source_failed" ? { name, state: "absent" } : { name, state: "refused", problem };
+  }
+}

@@ -40,7 +40,7 @@ export function parseDotEnv(path: string, text: string): Variable[] {
     if (quote === undefined || close < 0) {
       if (quote !== undefined && ours.test(name))
         throw failure("invalid_config", { problem: `${place}: the quote ${quote} is not closed` });
-      variables.push({ name, text: value.replace(/(^|[ \t])#.*$/, "").trim(), place });
+      variables.push({ name, text: value.replace(/(^|[ \t])#[^]*$/, "").trim(), place });
       continue;
     }
     const inside = text.slice(open + 1, close).replaceAll("\r\n", "\n");

@@ -6,7 +6,9 @@ import { afterAll, expect, test } from "vitest";
 import { MillraceError } from "../core/errors.ts";
 import { configKeys, fields } from "./fields.ts";
 import type { Flags } from "./layers.ts";
+import { foreignKeys, foreignVariables } from "./foreign-names.ts";
 import { loadConfig } from "./load-config.ts";
+import { requestDefaults } from "./request-defaults.ts";
 import { configSchema } from "./schema.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-config-"));
@@ -95,6 +97,56 @@ test("refused in a file: endless nesting, and too much of anything", () => {
   expect(load(`# ${"x".repeat(100_000)}`)).toThrow(/larger than/);
 });
 
+test("the settings of the one model may stand in a list", () => {
+  const text = "port: 1\nmodels:\n  - name: small\n    model: ./a.gguf\n    temperature: 0.2\n    stop: [a, b]\n";
+  const { config, origins } = loadConfig({ config: file(text), name: "tiny" }, { MILLRACE_TOP_P: "0.5" });
+  expect(config).toMatchObject({ name: "tiny", model: "./a.gguf", temperature: 0.2, topP: 0.5, stop: ["a", "b"] });
+  expect(origins.temperature.place).toMatch(/millrace\.yaml:5$/);
+  expect(requestDefaults(config)).toMatchObject({
+    temperature: 0.2,
+    topP: 0.5,
+    stop: ["a", "b"],
+    maxTokens: undefined,
+  });
+  expect(requestDefaults(loadConfig({ stop: "END" }, {}).config).stop).toEqual(["END"]);
+});
+
+test.each([
+  [
+    "two of them",
+    "models: [{name: a}, {name: b}]\n",
+    /:1: models has 2 entries; several models in one server come later/,
+  ],
+  ["none", "port: 1\nmodels: []\n", /:2: models must be a list of one model/],
+  ["no list", "models: {name: a}\n", /must be a list of one model/],
+  ["a list of names", "models: [a]\n", /must be a list of one model/],
+  ["a misspelt key", "models:\n  - name: a\n    temprature: 1\n", /"temprature" at .*:3; did you mean temperature\?/],
+  ["a key of the server", "models:\n  - name: a\n    port: 1\n", /unknown key "port" at .*:3; known: model, name/],
+  ["a wrong type", "models:\n  - temperature: hot\n", /temperature is 'hot' \(from .*:2\)/],
+  ["a key twice", "models:\n  - name: a\n    name: b\n", /:3: .*unique/],
+  ["a setting in two places", "model: a\nmodels:\n  - model: b\n", /model is given twice, at .*:1 and .*:3/],
+  ["an alias", "port: &a [{name: a}]\nmodels: *a\n", /port is/],
+])("refused in a list of models: %s", (_name, text, says) => {
+  expect(load(text)).toThrow(says);
+});
+
+test.each([
+  ["https://a.example/", false],
+  ["https://a.example:443", false],
+  ["https://A.example", false],
+  ["a.example", false],
+  ["null", false],
+  ["https://*.example", false],
+  ["*", true],
+  ["http://localhost:3000", true],
+  ["http://[::1]:3000", true],
+  ["chrome-extension://abc", true],
+])("origin %s", (origin, accepted) => {
+  const check = expect(() => loadConfig({}, { MILLRACE_CORS_ORIGIN: origin }));
+  if (accepted) check.not.toThrow();
+  else check.toThrow(/cors_origins/);
+});
+
 test("an empty file says nothing", () => {
   expect(loadConfig({ config: file("# nothing\n") }, {}).config.port).toBe(8000);
 });
@@ -112,29 +164,41 @@ test("whatever options, variables and files say: a valid Config or a MillraceErr
   const flags = fc.dictionary(fc.constantFrom(...configKeys), fc.oneof(value, fc.array(value), fc.boolean()));
   const variable = fc.oneof(
     fc.constantFrom(...configKeys).map((key) => fields[key].environment),
+    fc.constantFrom(...Object.keys(foreignVariables)),
     fc.string().map((name) => `MILLRACE_${name}`),
     fc.string(),
   );
+  const keys = [...configKeys.map((key) => fields[key].file), ...Object.keys(foreignKeys), "models"];
+  const settings = fc.dictionary(fc.constantFrom(...keys), fc.jsonValue(), { maxKeys: 5 });
+  const listed = fc.array(fc.oneof(settings, fc.jsonValue()), { maxLength: 2 }).map((models) => ({ models }));
   const text = fc.oneof(
     fc.string(),
-    fc
-      .dictionary(
-        fc.constantFrom(...configKeys).map((key) => fields[key].file),
-        fc.jsonValue(),
-      )
-      .map((v) => JSON.stringify(v)),
+    fc.oneof(settings, listed).map((values) => JSON.stringify(values)),
   );
+  const assignment = fc.tuple(variable, fc.constantFrom("=", " = ", '="', ":"), value).map((parts) => parts.join(""));
+  const dotEnv = fc.oneof(
+    fc.array(assignment).map((lines) => lines.join("\n")),
+    fc.string(),
+  );
+  const sources = fc.record({
+    flags,
+    environment: fc.dictionary(variable, value),
+    text: fc.option(text),
+    dotEnv: fc.option(dotEnv),
+  });
   fc.assert(
-    fc.property(flags, fc.dictionary(variable, value), fc.option(text), (flags, environment, text) => {
+    fc.property(sources, ({ flags, environment, text, dotEnv }) => {
       delete environment["MILLRACE_CONFIG"];
       const config = text === null ? undefined : file(text);
+      writeFileSync(join(folder, ".env"), (dotEnv ?? "").replaceAll("MILLRACE_CONFIG", "MILLRACE_PORT"));
       try {
-        const loaded = loadConfig(config === undefined ? flags : { ...flags, config }, environment);
+        const loaded = loadConfig(config === undefined ? flags : { ...flags, config }, environment, folder);
         expect(configSchema.safeParse(loaded.config).success).toBe(true);
       } catch (error) {
         expect(error).toBeInstanceOf(MillraceError);
         expect((error as MillraceError).row.exit).toBe(2);
       }
     }),
+    { numRuns: 300 },
   );
 });

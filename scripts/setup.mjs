@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -103,15 +104,23 @@ function compile() {
   const old = join(root, ".cache", "dist-old");
   rmSync(fresh, { recursive: true, force: true });
   const hash = buildHash();
-  const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
-  const args = [compiler, "-p", join(root, "tsconfig.build.json"), "--outDir", fresh];
-  if (spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" }).status !== 0) fail("The build failed.");
+  runCompiler("tsconfig.build.json", fresh);
+  runCompiler("page/tsconfig.json", join(fresh, "page"));
+  for (const path of filesUnder("page")) {
+    if (/\.(html|css|svg)$/.test(path)) copyFileSync(join(root, path), join(fresh, path));
+  }
   chmodSync(join(fresh, "main.js"), 0o755);
   writeFileSync(join(fresh, ".millrace-build"), hash);
   rmSync(old, { recursive: true, force: true });
   if (existsSync(join(root, "dist"))) renameSync(join(root, "dist"), old);
   renameSync(fresh, join(root, "dist"));
   rmSync(old, { recursive: true, force: true });
+}
+
+function runCompiler(project, outDir) {
+  const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
+  const args = [compiler, "-p", join(root, project), "--outDir", outDir];
+  if (spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" }).status !== 0) fail("The build failed.");
 }
 
 function installHash() {
@@ -121,11 +130,11 @@ function installHash() {
   return hash.update(`${process.platform} ${process.arch}`).digest("hex");
 }
 
-/** Of everything that the compiler reads. */
+/** Of everything that the build reads. */
 function buildHash() {
   const hash = createHash("sha256");
   const settings = ["tsconfig.json", "tsconfig.build.json", "package.json", "package-lock.json"];
-  for (const path of [...settings, ...filesUnder("src")])
+  for (const path of [...settings, ...filesUnder("src"), ...filesUnder("page")])
     hash.update(`${path}\0`).update(readFileSync(join(root, path)));
   return hash.digest("hex");
 }

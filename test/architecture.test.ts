@@ -34,7 +34,7 @@ function filesIn(folder: string): SourceFile[] {
 const linesOf = ({ text }: SourceFile): number => text.split("\n").length - 1;
 
 const sources = filesIn("src");
-const everything = ["src", "test", "bench", "scripts"].flatMap((folder) =>
+const everything = ["src", "page", "test", "bench", "scripts"].flatMap((folder) =>
   filesIn(folder).map(({ path, text }) => ({ path: `${folder}/${path}`, text })),
 );
 

@@ -36,12 +36,15 @@ const lockOf = (version: string): string => JSON.stringify({ packages: { "node_m
 function aCheckout() {
   const root = mkdtempSync(join(tmpdir(), "millrace-setup-"));
   const file = (path: string, text: string) => writeFileSync(join(root, path), text);
-  for (const folder of ["scripts", "src", "bin"]) mkdirSync(join(root, folder));
+  for (const folder of ["scripts", "src", "page", "bin"]) mkdirSync(join(root, folder));
   copyFileSync("scripts/setup.mjs", join(root, "scripts/setup.mjs"));
-  for (const path of ["tsconfig.json", "tsconfig.build.json"]) copyFileSync(path, join(root, path));
+  for (const path of ["tsconfig.json", "tsconfig.build.json", "page/tsconfig.json"])
+    copyFileSync(path, join(root, path));
   file("package.json", '{"type": "module"}');
   file("package-lock.json", lockOf("1.0.0"));
   file("src/main.ts", "#!/usr/bin/env node\nexport const answer: number = 42;\n");
+  file("page/main.ts", "document.title = String(1);\n");
+  file("page/index.html", "<title>page</title>");
   file("bin/npm", fakeNpm);
   chmodSync(join(root, "bin/npm"), 0o755);
   const { npm_execpath: _, ...env } = process.env;
@@ -74,6 +77,11 @@ test("installs and builds once, then does nothing; a change does only what it as
   checkout.file("src/other.test.ts", "not even TypeScript(");
   expect(checkout.setUp()).toEqual({ status: 0, output: "Building ...\n" });
   expect([checkout.built("other.js"), checkout.built("other.test.js")]).toEqual([true, false]);
+  expect(["main.js", "index.html", "tsconfig.json"].map((name) => checkout.built(`page/${name}`))).toEqual([
+    true,
+    true,
+    false,
+  ]);
   rmSync(join(checkout.root, "src/other.ts"));
   expect(checkout.setUp()).toEqual({ status: 0, output: "Building ...\n" });
   expect(checkout.built("other.js")).toBe(false);

@@ -1,19 +1,28 @@
 import type { FastifyInstance, RouteHandlerMethod } from "fastify";
 import { failure } from "../core/errors.ts";
 
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Needs no key, and is no event for the log: nothing of the model is asked. */
+    open?: boolean;
+  }
+}
+
 interface Route {
   readonly method: "GET" | "POST";
   readonly url: string;
+  readonly open?: boolean;
   readonly handler: RouteHandlerMethod;
 }
 
 /** Adds a route, and for the other methods of its path the answer 405 with `Allow`. */
-export function addRoute(server: FastifyInstance, route: Route): void {
+export function addRoute(server: FastifyInstance, { open = false, ...route }: Route): void {
   const allowed = route.method === "GET" ? ["GET", "HEAD"] : [route.method];
-  server.route(route);
+  server.route({ ...route, config: { open } });
   server.route({
     method: server.supportedMethods.filter((method) => !allowed.includes(method)),
     url: route.url,
+    config: { open },
     onRequest: (request, reply, done) => {
       void reply.header("allow", allowed.join(", "));
       const path = request.url.split("?")[0]!;

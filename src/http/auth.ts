@@ -1,14 +1,13 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { failure } from "../core/errors.ts";
-import { healthPath } from "./health-route.ts";
 
-/** Refuses requests without one of the keys, except to the health check. No keys = open to all. */
+/** Refuses requests without one of the keys, except to open routes. No keys = open to all. */
 export function requireKey(server: FastifyInstance, keys: readonly string[]): void {
   if (keys.length === 0) return;
   const known = keys.map(digest);
   server.addHook("onRequest", (request, reply, done) => {
-    if (request.routeOptions.url === healthPath || holdsKey(request, known)) return done();
+    if (request.routeOptions.config.open === true || holdsKey(request, known)) return done();
     const wrong = keysOf(request).length > 0 ? ', error="invalid_token"' : "";
     void reply.header("www-authenticate", `Bearer realm="millrace"${wrong}`);
     done(failure("invalid_api_key", undefined));

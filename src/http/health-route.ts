@@ -4,14 +4,12 @@ import type { BackendStatus } from "../core/backend.ts";
 import { addRoute } from "./add-route.ts";
 import type { Backends } from "./find-backend.ts";
 
-/** Open without a key: load balancers and containers ask it. */
-export const healthPath = "/health";
-
 /** 200 when every model can serve; else 503 with what the first one that cannot is doing. */
 export function addHealthRoute(server: FastifyInstance, backends: Backends): void {
   addRoute(server, {
     method: "GET",
-    url: healthPath,
+    url: "/health",
+    open: true, // load balancers and containers ask it
     handler: (_request, reply) => {
       for (const backend of backends) {
         const status = backend.status();

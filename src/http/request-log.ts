@@ -3,7 +3,6 @@ import type { MillraceError } from "../core/errors.ts";
 import type { GenerationEvent } from "../core/generation.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { shorten } from "../api/openai/check-body.ts";
-import { healthPath } from "./health-route.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -63,7 +62,7 @@ function logRequest(logger: Logger, request: FastifyRequest, { raw }: FastifyRep
   // A server's fault comes with its cause; a client's mistake is the client's business.
   if (record.error !== undefined && record.error.row.status >= 500)
     logger.error({ ...fields, problem: record.error.message, err: record.error.cause }, "request");
-  else if (request.routeOptions.url === healthPath) logger.debug(fields, "request");
+  else if (request.routeOptions.config.open === true) logger.debug(fields, "request");
   else logger.info(fields, "request");
 }
 

@@ -129,7 +129,7 @@ test.each([
   ["DELETE", "/v1/models/scripted", 405, "method_not_allowed", "GET, HEAD"],
   ["POST", "/health", 405, "method_not_allowed", "GET, HEAD"],
   ["POST", "/v1/nothing", 404, "route_not_found", undefined],
-  ["GET", "/", 404, "route_not_found", undefined],
+  ["GET", "/page/", 404, "route_not_found", undefined],
   ["GET", "/v1/models/%", 404, "route_not_found", undefined],
   ["GET", "/v1/models/none", 404, "model_not_found", undefined],
 ] as const)("%s %s gets %i", async (method, url, ...[status, code, allow]) => {

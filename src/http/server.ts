@@ -13,6 +13,7 @@ import { addHealthRoute } from "./health-route.ts";
 import { readJsonBodies } from "./json-body.ts";
 import { addModelRoutes } from "./model-routes.ts";
 import { refuseForeignPages } from "./foreign-pages.ts";
+import { addPageRoutes, type PageFile } from "./page-routes.ts";
 import { logRequests } from "./request-log.ts";
 import { RequestScopes } from "./request-scopes.ts";
 
@@ -27,6 +28,8 @@ export interface ServerOptions {
   readonly corsOrigins: readonly string[];
   /** For requests that leave them out. */
   readonly defaults: RequestDefaults;
+  /** The chat page at `/`. */
+  readonly page: readonly PageFile[];
   /** Largest body in bytes. */
   readonly bodyLimit: number;
   /** How long `close()` lets running requests go on before it ends them with `shutting_down`, in ms. */
@@ -72,6 +75,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     throw failure("route_not_found", { method, path: url.split("?")[0]! });
   });
   addHealthRoute(server, backends);
+  addPageRoutes(server, options.page);
   addModelRoutes(server, backends);
   addGenerationRoutes(server, { backends, scopes, defaults });
   return server;

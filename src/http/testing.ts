@@ -118,6 +118,7 @@ export async function startServer(script?: Script, over: Partial<ServerOptions> 
     host: "127.0.0.1",
     corsOrigins: [],
     defaults: {},
+    page: [],
     bodyLimit: 16_777_216,
     drainMs: 0,
     ...over,

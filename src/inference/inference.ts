@@ -44,7 +44,7 @@ export class Inference {
   constructor(engine: Engine, options: InferenceOptions) {
     this.#engine = engine;
     this.#loop = new StepLoop(engine, {
-      limits: options.limits ?? { tokensPerStep: engine.plan.microBatch },
+      limits: options.limits ?? { prefillTokens: engine.plan.microBatch },
       clock: options.clock ?? systemClock,
       onEvent: (event) => this.#onEvent(event),
       onStep: (report) => {

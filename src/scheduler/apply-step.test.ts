@@ -5,8 +5,8 @@ import type { Sequence } from "./sequence.ts";
 import { checkConservation, type SchedulerState } from "./state.ts";
 import { aSequence, aState } from "./testing.ts";
 
-function stepOnce(state: SchedulerState, tokensPerStep = 512): string[] {
-  const plan = planStep(state, { tokensPerStep });
+function stepOnce(state: SchedulerState, prefillTokens = 512): string[] {
+  const plan = planStep(state, { prefillTokens });
   applyStarts(state, plan);
   const events = applyStep(state, plan, { status: "done", logits: () => new Float32Array(0) });
   checkConservation(state);

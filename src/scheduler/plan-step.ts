@@ -2,8 +2,8 @@ import { pending, type Sequence } from "./sequence.ts";
 import type { SchedulerState } from "./state.ts";
 
 export interface StepLimits {
-  /** Most tokens of one step. Decodes come first; prefills share what is left, so this bounds the wait of a stream. */
-  readonly tokensPerStep: number;
+  /** Most prefill tokens of one step, shared by prompts in order of arrival: it bounds the wait of running streams. */
+  readonly prefillTokens: number;
 }
 
 /** The stretch `tokens[from .. from+count)` of a sequence, to be computed in this step. */
@@ -27,16 +27,16 @@ export function planStep(state: SchedulerState, limits: StepLimits): StepPlan {
     .map((slot, index) => ({ slot, sequence: state.waiting[index]! }));
   const running = state.running.map((sequence) => ({ sequence, slot: sequence.slot! }));
   const ready = [...running, ...starts].filter(({ sequence }) => sequence.credit > 0);
-  const decodes = ready.filter(({ sequence }) => pending(sequence) === 1);
-  const prefills = ready.filter(({ sequence }) => pending(sequence) > 1);
 
   const items: PlanItem[] = [];
-  let budget = limits.tokensPerStep;
-  for (const { sequence, slot } of [...decodes, ...prefills]) {
-    const count = Math.min(pending(sequence), budget);
-    if (count === 0) break;
+  let prefillTokens = limits.prefillTokens;
+  for (const { sequence, slot } of ready) {
+    // A decode always takes part: it is one token. Cutting prompts for its sake would cost passes of their own.
+    const isDecode = pending(sequence) === 1;
+    const count = isDecode ? 1 : Math.min(pending(sequence), prefillTokens);
+    if (count === 0) continue;
     items.push({ sequence, slot, from: sequence.computed, count });
-    budget -= count;
+    if (!isDecode) prefillTokens -= count;
   }
   // Who takes part is decided by order of arrival; how the batch is laid out, by what the engine computes fastest.
   return { starts, items: items.toSorted((a, b) => a.slot - b.slot) };

@@ -51,6 +51,5 @@ function shownValue(config: LoadedConfig["config"], key: ConfigKey): unknown {
 function inWords(value: unknown): string {
   if (value === undefined) return "not set";
   if (Array.isArray(value)) return value.length === 0 ? "none" : value.map(inWords).join(", ");
-  const text = String(value);
-  return /[\0-\x1f]|^$/.test(text) ? JSON.stringify(text) : text;
+  return typeof value === "string" && !/[\t\r\n]|^$/.test(value) ? value : JSON.stringify(value);
 }

@@ -31,7 +31,7 @@ export function configJsonSchema(): object {
   };
 }
 
-export const isPerModel = (key: ConfigKey): boolean => fields[key].perModel === true;
+const isPerModel = (key: ConfigKey): boolean => fields[key].perModel === true;
 
 function propertiesOf(wanted: (key: ConfigKey) => boolean): object {
   return Object.fromEntries(configKeys.filter(wanted).map((key) => [fields[key].file, propertyOf(key)]));

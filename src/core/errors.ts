@@ -140,6 +140,22 @@ export const errorTable = {
     ...unavailable,
     message: (a: { model: string; problem: string }) => `cannot get model '${a.model}': ${a.problem}`,
   },
+  model_not_stored: {
+    ...usage,
+    message: (a: { model: string; advice: string; stored: string }) =>
+      `model '${a.model}' is not in the store${a.advice}; stored: ${a.stored}`,
+  },
+  model_in_use: {
+    ...unavailable,
+    message: (a: { model: string; processes: string }) =>
+      `model '${a.model}' is in use by process ${a.processes}; stop it first`,
+  },
+  disk_full: {
+    ...unavailable,
+    retryable: false,
+    message: (a: { folder: string; free: string; missing: string }) =>
+      `the disk of ${a.folder} is full: ${a.missing} and ${a.free} are free; remove files there, run 'millrace models gc', or let MILLRACE_HOME name a folder on another disk`,
+  },
   model_too_large: {
     ...unavailable,
     retryable: false,

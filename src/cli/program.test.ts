@@ -57,6 +57,36 @@ test("a misspelt variable stops the program; the stack is shown when asked for",
   expect(stderr).toMatch(/^error: .*MILLRACE_PORT\?\n[^]*layers\.ts/);
 });
 
+test("config show tells every value and its origin, and no secret", async () => {
+  vi.stubEnv("MILLRACE_PARALLEL", "3");
+  const args = ["config", "show", "--port", "9000", "--api-key", "top-secret", "--cors-origin", "http://a.example"];
+  const { status, stdout } = await inProcess(...args);
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^port +9000 +--port$/m);
+  expect(stdout).toMatch(/^parallel +3 +MILLRACE_PARALLEL$/m);
+  expect(stdout).toMatch(/^api_keys +\*\*\* +--api-key$/m);
+  expect(stdout).toMatch(/^temperature +not set +default$/m);
+  expect(stdout).not.toContain("top-secret");
+  const json = await inProcess(...args, "--json");
+  expect(json.stdout).not.toContain("top-secret");
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    port: { value: 9000, layer: "flag", place: "--port" },
+    api_keys: { value: ["***"], layer: "flag" },
+    cors_origins: { value: ["http://a.example"] },
+    temperature: { value: null, layer: "default" },
+  });
+});
+
+test("config schema is JSON Schema of the file; a wrong subcommand is wrong usage", async () => {
+  const { stdout } = await inProcess("config", "schema");
+  expect(JSON.parse(stdout)).toMatchObject({
+    additionalProperties: false,
+    properties: { port: { type: "integer", maximum: 65_535 }, models: { items: { additionalProperties: false } } },
+  });
+  expect(await inProcess("config", "shwo")).toMatchObject({ status: 2, stdout: "" });
+  expect(await inProcess("config", "show", "--port", "x")).toMatchObject({ status: 2, stdout: "" });
+});
+
 test("--version and --help", async () => {
   expect(await inProcess("--version")).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
   expect(await inProcess("serve", "--help")).toMatchObject({

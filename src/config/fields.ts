@@ -109,6 +109,7 @@ const described: Readonly<Record<ConfigKey, Described>> = {
   },
   logLevel: { flag: "--log-level <level>", summary: "least level of the log", fromText: text },
   home: { summary: "folder that keeps models", fromText: text },
+  hfEndpoint: { summary: "mirror of the Hugging Face hub", fromText: text },
   hfToken: { summary: "access token for gated models of the Hugging Face hub", fromText: text, secret: true },
 };
 

@@ -51,6 +51,7 @@ test.each([
   [{ GPU_MEMORY_UTILIZATION: "0.9" }, /GPU_MEMORY_UTILIZATION .*GPUs/],
   [{ TENSOR_PARALLEL_SIZE: "2" }, /TENSOR_PARALLEL_SIZE .*accepted: 1/],
   [{ LOG_LEVEL: "chatty" }, /log_level is 'chatty' \(from LOG_LEVEL\)/],
+  [{ HF_ENDPOINT: "hub.example" }, /hf_endpoint is 'hub.example' \(from HF_ENDPOINT\); accepted: an http/],
   [{ MAX_MODEL_LENGTH: "auto" }, /context is 'auto' \(from MAX_MODEL_LENGTH\)/],
 ])("refused by name: %j", (environment, says) => {
   expect(() => loadConfig({}, environment)).toThrow(says);

@@ -20,6 +20,7 @@ export const foreignVariables: Readonly<Record<string, ForeignName>> = {
   MAX_MODEL_LENGTH: sets("context"),
   MAX_NUM_SEQS: sets("parallel"),
   LOG_LEVEL: sets("logLevel", toLogLevel, "in any case; `WARNING` and `CRITICAL` are `warn` and `fatal`"),
+  HF_ENDPOINT: sets("hfEndpoint"),
   HF_TOKEN: sets("hfToken"),
   RATE_LIMIT: { refused: "request rates are not limited yet", nothing: ["0", "none", "off", "false"] },
   GPU_MEMORY_UTILIZATION: { refused: "GPUs are not used yet", nothing: ["0", "0.0"] },

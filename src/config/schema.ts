@@ -64,6 +64,11 @@ export const configSchema = z.strictObject({
     .enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"])
     .describe("silent, fatal, error, warn, info, debug or trace"),
   home: line(4096).describe("the path of a folder"),
+  hfEndpoint: optional(
+    line(1000)
+      .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol))
+      .describe("an http or https address"),
+  ),
   hfToken: optional(token(500).describe("an access token of 1 to 500 visible ASCII characters")),
 });
 

@@ -18,8 +18,9 @@ import { readPage } from "./http/page-routes.ts";
 import { buildServer } from "./http/server.ts";
 import { LocalBackend } from "./inference/local-backend.ts";
 import { assertFits } from "./model/assert-fits.ts";
+import { leaseModel } from "./model/lease.ts";
 import { quantizedSize } from "./model/quantized-size.ts";
-import { resolveModel, type PullProgress, type ResolvedModel } from "./model/resolve-model.ts";
+import { resolveModel, type Fallback, type PullProgress, type ResolvedModel } from "./model/resolve-model.ts";
 import { createLogger } from "./telemetry/log.ts";
 
 /** The largest body that is read: far beyond any context. */
@@ -49,6 +50,8 @@ export interface PullOptions {
   readonly onPull: (progress: PullProgress) => void;
   /** The model is on this disk. */
   readonly onPulled?: () => void;
+  /** Allows another model where the catalogue names one in place of one that cannot be had. */
+  readonly onFallback?: (fallback: Fallback) => void;
 }
 
 interface ServeOptions extends PullOptions {
@@ -132,9 +135,10 @@ async function prepare(config: Config, options: PullOptions): Promise<Prepared> 
   return { modelId: config.name ?? id, plan, hasChatTemplate: header.hasChatTemplate };
 }
 
-async function pullModel({ model, home }: Config, { signal, onPull, onPulled }: PullOptions): Promise<ResolvedModel> {
-  const resolved = await resolveModel(model, { home, signal, onProgress: onPull });
-  onPulled?.();
+async function pullModel({ model, home }: Config, options: PullOptions): Promise<ResolvedModel> {
+  const resolved = await resolveModel(model, { ...options, home, onProgress: options.onPull });
+  leaseModel(home, resolved.file);
+  options.onPulled?.();
   return resolved;
 }
 

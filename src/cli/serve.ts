@@ -21,6 +21,10 @@ export function serveCommand(): Command {
       await serve(config, {
         signal,
         onPull: progress.onPull,
+        onFallback: ({ instead, problem }) => {
+          progress.end();
+          process.stderr.write(`Warning: ${problem}\nServing ${instead} in its place.\n`);
+        },
         onListening: ({ url, modelId }) => {
           progress.end();
           process.stdout.write(`Listening on ${url}, loading ${modelId} ...\n`);

@@ -22,12 +22,13 @@ export function leaseModel(home: string, file: string): Disposable {
     return { [Symbol.dispose]() {} }; // a store that cannot be written cannot lose the model either
   }
   const timer = setInterval(() => touch(path), refreshMs).unref();
-  return {
-    [Symbol.dispose]() {
-      clearInterval(timer);
-      rmSync(path, { force: true });
-    },
+  const end = () => {
+    clearInterval(timer);
+    process.off("exit", end);
+    rmSync(path, { force: true });
   };
+  process.once("exit", end);
+  return { [Symbol.dispose]: end };
 }
 
 /** The processes that use each model of the store, by the model's key. */

@@ -5,6 +5,7 @@ import { configCommand } from "./config.ts";
 import { completionCommand } from "./completion.ts";
 import { doctorCommand } from "./doctor.ts";
 import { failureReport } from "./failure-report.ts";
+import { modelsCommand } from "./models.ts";
 import { quantizeCommand } from "./quantize.ts";
 import { runCommand } from "./run.ts";
 import { serveCommand } from "./serve.ts";
@@ -14,6 +15,7 @@ const commands = [
   chatCommand,
   runCommand,
   quantizeCommand,
+  modelsCommand,
   doctorCommand,
   configCommand,
   completionCommand,

@@ -29,7 +29,11 @@ export class ProgressDisplay {
 
   /** Of a model that is pulled. */
   readonly onPull = ({ source, received, total }: { source: string; received: number; total: number }): void =>
-    this.update({ title: `Getting the model from ${source}`, done: received, total });
+    this.update({
+      title: `Getting the model from ${source}`,
+      done: received,
+      total: total === 0 ? undefined : total, // not all servers tell
+    });
 
   update(progress: Progress): void {
     if (progress.title !== this.#title) this.#start(progress.title);

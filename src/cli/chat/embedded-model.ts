@@ -9,7 +9,7 @@ import type { ChatParameters } from "./parameters.ts";
 /** A model in this process; pulled first if it is not here. */
 export async function openEmbedded(config: Config, signal?: AbortSignal): Promise<ChatModel> {
   const { openLocal } = await import("../../app.ts");
-  return new EmbeddedModel(await pulling((pull) => openLocal(config, pull), signal));
+  return new EmbeddedModel(await pulling((pull) => openLocal(config, pull), { signal }));
 }
 
 class EmbeddedModel implements ChatModel {

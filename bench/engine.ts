@@ -13,6 +13,9 @@ import { runOverHttp } from "./http-client.ts";
 import { show, summarize } from "./statistics.ts";
 import { burstOf, promptOf, ratesOf, type Burst, type Rates } from "./workload.ts";
 
+/** The threads of the variant before spin for a while when it has ended (`poll`), and would disturb this one. */
+const restMs = 500;
+
 type Variant = (burst: Burst) => Rates | Promise<Rates>;
 
 /**
@@ -62,6 +65,7 @@ async function measure(variants: Record<string, Variant>, burst: Burst, rounds: 
     const order = Object.entries(variants);
     if (round % 2 !== 0) order.reverse();
     for (const [name, run] of order) {
+      await new Promise((wake) => setTimeout(wake, restMs));
       const rates = await run(burst);
       if (round >= 0) results.get(name)!.push(rates); // the first round warms up
     }

@@ -9,6 +9,7 @@ import { generationRequest } from "./generation-request.ts";
 import { abortOnInterrupt } from "./interrupts.ts";
 import { numberOption } from "./number-option.ts";
 import { pulling } from "./pulling.ts";
+import { harmless } from "./style.ts";
 
 const settings: readonly ConfigKey[] = ["model", "context", "threads", "engine"];
 
@@ -83,7 +84,7 @@ async function printAnswer(backend: Backend, request: GenerationRequest, interru
   try {
     for await (const event of backend.generate(request, gone.signal)) {
       if (event.type !== "text-delta" || event.text === "") continue;
-      if (!out.write(event.text)) await once(out, "drain", { signal: gone.signal });
+      if (!out.write(out.isTTY ? harmless(event.text) : event.text)) await once(out, "drain", { signal: gone.signal });
     }
   } catch (error) {
     if (!gone.signal.aborted || interrupted.aborted) throw error;

@@ -32,7 +32,7 @@ export interface PackageSource extends FileSum {
 }
 
 /** Whatever `hf:...` or `https:...` leads to when it is pulled; size and sum are what the hub lists then. */
-export interface ReferenceSource {
+interface ReferenceSource {
   readonly kind: "reference";
   readonly reference: string;
 }

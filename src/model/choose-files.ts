@@ -2,6 +2,7 @@ import { closestWord } from "../core/closest-word.ts";
 import type { HubFile } from "./hub-source.ts";
 import type { HubReference } from "./reference.ts";
 import { SourceProblem } from "./source-problem.ts";
+import { parseSplitName } from "./split-name.ts";
 
 /** Asked for where a repository has several formats and none is named, as llama.cpp does. */
 const usualQuant = "Q4_K_M";
@@ -30,13 +31,13 @@ export function chooseFiles(files: readonly HubFile[], { repo, path, quant }: Hu
 
 /** The name of a model file or of a part of one, without folder, number and ending. */
 export function modelNameOf(path: string): string {
-  return splitPath(path).stem.replace(/^.*\//, "");
+  return parseSplitName(path).stem.replace(/^.*\//, "");
 }
 
 function groupsOf(files: readonly HubFile[]): Group[] {
   const groups = new Map<string, { stem: string; parts: number; files: Map<number, HubFile> }>();
   for (const file of files) {
-    const { stem, part, parts } = splitPath(file.path);
+    const { stem, part, parts } = parseSplitName(file.path);
     const key = `${stem}:${parts}`;
     const group = groups.get(key) ?? { stem, parts, files: new Map<number, HubFile>() };
     if (part >= 1 && part <= parts) group.files.set(part, file);
@@ -46,13 +47,6 @@ function groupsOf(files: readonly HubFile[]): Group[] {
     ...group,
     files: [...group.files].toSorted(([a], [b]) => a - b).map(([, file]) => file),
   }));
-}
-
-/** Parts are called `<stem>-00001-of-00003.gguf` (llama.cpp's `llama_split_path`). */
-function splitPath(path: string): { stem: string; part: number; parts: number } {
-  const [, stem, part, parts] = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/i.exec(path) ?? [];
-  if (stem === undefined) return { stem: path.replace(/\.gguf$/i, ""), part: 1, parts: 1 };
-  return { stem, part: Number(part), parts: Number(parts) };
 }
 
 function byPath(groups: readonly Group[], path: string): Group {

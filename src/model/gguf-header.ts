@@ -1,15 +1,18 @@
 import type { Stats } from "node:fs";
 import { open, stat } from "node:fs/promises";
+import { basename } from "node:path";
 import { failure } from "../core/errors.ts";
 import { architectures } from "./architectures.ts";
 import { fileTypes } from "./ggml-types.ts";
 import { HeaderProblem, HeaderReader } from "./header-reader.ts";
 import { printable, readMetadata, type Metadata } from "./metadata.ts";
 import { modelShape, type ModelShape } from "./model-shape.ts";
+import { parseSplitName, splitName } from "./split-name.ts";
 import { alignUp, checkLayout, readTensorInfos, type TensorInfo } from "./tensors.ts";
 
 /** What a model file says about itself, checked: native code may open a file that has one. */
 export interface GgufHeader extends ModelShape {
+  /** Of a split model the first part. */
   readonly file: string;
   readonly fileBytes: number;
   readonly architecture: string;
@@ -28,21 +31,57 @@ export interface GgufHeader extends ModelShape {
 
 /**
  * Reads and checks the header of a GGUF file (versions 2 and 3, the ones that llama.cpp reads; format:
- * https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). Throws `invalid_model_file` naming the fault.
+ * https://github.com/ggml-org/ggml/blob/master/docs/gguf.md); of a split model those of all its parts. Throws `invalid_model_file` naming the fault.
  */
 export async function readGgufHeader(path: string): Promise<GgufHeader> {
   try {
-    // Before opening: that of a named pipe would wait for a writer, for ever.
-    const { size } = await regularFile(path);
-    const handle = await open(path, "r");
-    try {
-      return await parse(path, new HeaderReader(handle, size), size);
-    } finally {
-      await handle.close();
-    }
+    const first = await readPart(path);
+    const others: Part[] = [];
+    for (const other of otherParts(path, first.metadata)) others.push(await readOtherPart(other));
+    return headerOf(path, [first, ...others]);
   } catch (thrown) {
     throw failure("invalid_model_file", { file: path, problem: problemOf(thrown) }, thrown);
   }
+}
+
+/** A file: a whole model, or a part of a split one, whose metadata stand in the first. */
+interface Part {
+  readonly metadata: Metadata;
+  readonly tensors: readonly TensorInfo[];
+  readonly fileBytes: number;
+}
+
+async function readPart(path: string): Promise<Part> {
+  // Before opening: that of a named pipe would wait for a writer, for ever.
+  const { size } = await regularFile(path);
+  const handle = await open(path, "r");
+  try {
+    return await parse(new HeaderReader(handle, size), size);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readOtherPart(path: string): Promise<Part> {
+  try {
+    return await readPart(path);
+  } catch (thrown) {
+    throw new HeaderProblem(`its part ${basename(path)}: ${problemOf(thrown)}`, { cause: thrown });
+  }
+}
+
+/** The paths of the parts after the first, as llama.cpp will look for them. */
+function otherParts(path: string, metadata: Metadata): string[] {
+  const parts = metadata.get("split.count") ?? 1;
+  const number = metadata.get("split.no") ?? 0;
+  if (typeof parts !== "number" || parts <= 1) return [];
+  if (number !== 0) throw new HeaderProblem(`it is part ${Number(number) + 1} of ${parts} of a model; give the first`);
+  const name = parseSplitName(path);
+  if (name.parts !== parts || name.part !== 1) {
+    const expected = basename(splitName({ stem: name.stem, part: 1, parts }));
+    throw new HeaderProblem(`it is the first of ${parts} parts, which must be called like ${expected}`);
+  }
+  return Array.from({ length: parts - 1 }, (_, i) => splitName({ ...name, part: i + 2 }));
 }
 
 async function regularFile(path: string): Promise<Stats> {
@@ -66,21 +105,27 @@ function problemOf(thrown: unknown): string {
   return openProblems[code] ?? `it cannot be read: ${message}`;
 }
 
-async function parse(file: string, reader: HeaderReader, fileBytes: number): Promise<GgufHeader> {
+async function parse(reader: HeaderReader, fileBytes: number): Promise<Part> {
   await checkBeginning(reader, fileBytes);
   const tensorCount = await reader.size("the number of tensors");
   const metadataCount = await reader.size("the number of metadata entries");
   const metadata = await readMetadata(reader, metadataCount);
-  const architecture = checkedArchitecture(metadata);
   const tensors = await readTensorInfos(reader, tensorCount);
-  if (tensors.length === 0) throw new HeaderProblem("it holds no tensors: it is a vocabulary or a stub, not a model");
   const alignment = checkedAlignment(metadata);
   checkLayout(tensors, { dataStart: alignUp(reader.position, alignment), alignment, fileBytes });
+  return { metadata, tensors, fileBytes };
+}
+
+function headerOf(file: string, parts: readonly [Part, ...Part[]]): GgufHeader {
+  const [{ metadata }] = parts;
+  const architecture = checkedArchitecture(metadata);
+  const tensors = parts.flatMap((part) => part.tensors);
+  if (tensors.length === 0) throw new HeaderProblem("it holds no tensors: it is a vocabulary or a stub, not a model");
   const fileType = metadata.get("general.file_type");
   return {
     ...modelShape(architecture, metadata, tensors),
     file,
-    fileBytes,
+    fileBytes: sum(parts, (part) => part.fileBytes),
     architecture,
     name: textOf(metadata, "general.name"),
     license: textOf(metadata, "general.license"),
@@ -128,6 +173,6 @@ function textOf(metadata: Metadata, key: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-function sum(tensors: readonly TensorInfo[], of: (tensor: TensorInfo) => number): number {
-  return tensors.reduce((total, tensor) => total + of(tensor), 0);
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
 }

@@ -47,7 +47,7 @@ export async function activeLeases(home: string): Promise<Map<string, number[]>>
 }
 
 /** What a model of the store is called there: its blob, or the folder of its parts. */
-export function leaseKey(home: string, file: string): string | undefined {
+function leaseKey(home: string, file: string): string | undefined {
   if (dirname(file) === join(home, "blobs")) return basename(file);
   return file.startsWith(join(home, "splits") + sep) ? basename(dirname(file)) : undefined;
 }

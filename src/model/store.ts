@@ -11,6 +11,7 @@ import { isOrphaned, ownerName } from "./owner.ts";
 import { PartialFile, writeVerified, WrongContent } from "./partial-file.ts";
 import type { SourceContext } from "./source.ts";
 import { problemOf, SourceProblem } from "./source-problem.ts";
+import { splitName } from "./split-name.ts";
 import { StoredReferences, type StoredReference } from "./stored-reference.ts";
 
 /** A model that is on this disk, whole. */
@@ -193,7 +194,7 @@ export class ModelStore {
   }
 
   #part(files: readonly FileSum[], part: number): string {
-    const name = `model-${fiveDigits(part)}-of-${fiveDigits(files.length)}.gguf`;
+    const name = splitName({ stem: "model", part, parts: files.length });
     return join(this.#home, "splits", splitKey(files), name);
   }
 
@@ -218,10 +219,6 @@ export class ModelStore {
       if (await isOrphaned(join(root, name))) await rm(join(root, name), { recursive: true, force: true });
     }
   }
-}
-
-function fiveDigits(value: number): string {
-  return String(value).padStart(5, "0");
 }
 
 function blobName(sha256: string): string {

@@ -1,5 +1,11 @@
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { alignUp } from "./tensors.ts";
+import { tensorTypes } from "./ggml-types.ts";
+import { HeaderReader } from "./header-reader.ts";
+import { readMetadata } from "./metadata.ts";
+import { alignUp, readTensorInfos, type TensorInfo } from "./tensors.ts";
 
 /** Values of a synthetic GGUF file by the format's names for their types. */
 export type GgufValue =
@@ -121,6 +127,12 @@ function text(value: string): Buffer {
   return Buffer.concat([u64(BigInt(bytes.length)), bytes]);
 }
 
+function u16(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16LE(value);
+  return bytes;
+}
+
 function u32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(value);
@@ -174,4 +186,70 @@ export function tarOf(members: Readonly<Record<string, Uint8Array>>): Buffer {
     return [header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)];
   });
   return Buffer.concat([...blocks, Buffer.alloc(1024)]);
+}
+
+/** The same model in parts, as llama.cpp's gguf-split cuts it: metadata in the first, tensors in all. */
+export async function splitGguf(model: Buffer, parts: number): Promise<Buffer[]> {
+  const folder = await mkdtemp(join(tmpdir(), "millrace-split-"));
+  const file = join(folder, "model.gguf");
+  await writeFile(file, model);
+  const handle = await open(file, "r");
+  try {
+    const reader = new HeaderReader(handle, model.length);
+    await reader.skip(8, "magic and version");
+    const tensorCount = await reader.size("tensors");
+    const metadataCount = await reader.size("metadata");
+    await readMetadata(reader, metadataCount);
+    const metadata = model.subarray(24, reader.position);
+    const tensors = await readTensorInfos(reader, tensorCount);
+    const dataStart = alignUp(reader.position, 32);
+    const perPart = Math.ceil(tensors.length / parts);
+    return Array.from({ length: parts }, (_, part) => {
+      const split = splitEntries({ part, parts, tensors: tensors.length });
+      const own = part === 0 ? [metadata] : [];
+      const chosen = tensors.slice(part * perPart, (part + 1) * perPart);
+      return partOf(chosen, {
+        entries: [...own, ...split],
+        count: (part === 0 ? metadataCount : 0) + 3,
+        model,
+        dataStart,
+      });
+    });
+  } finally {
+    await handle.close();
+    await rm(folder, { recursive: true });
+  }
+}
+
+function splitEntries({ part, parts, tensors }: { part: number; parts: number; tensors: number }): Buffer[] {
+  return [
+    ...[text("split.no"), u32(2), u16(part)],
+    ...[text("split.count"), u32(2), u16(parts)],
+    ...[text("split.tensors.count"), u32(5), u32(tensors)],
+  ];
+}
+
+interface PartContent {
+  readonly entries: readonly Buffer[];
+  readonly count: number;
+  readonly model: Buffer;
+  readonly dataStart: number;
+}
+
+function partOf(tensors: readonly TensorInfo[], { entries, count, model, dataStart }: PartContent): Buffer {
+  const infos: Buffer[] = [];
+  const data: Buffer[] = [];
+  let offset = 0;
+  for (const { name, dimensions, type, offset: from, bytes } of tensors) {
+    const [id] = [...tensorTypes].find(([, { name: known }]) => known === type)!;
+    const sizes = dimensions.map((size) => u64(BigInt(size)));
+    infos.push(text(name), u32(dimensions.length), ...sizes, u32(id), u64(BigInt(offset)));
+    const padded = Buffer.alloc(alignUp(bytes, 32));
+    model.copy(padded, 0, dataStart + from, dataStart + from + bytes);
+    data.push(padded);
+    offset += padded.length;
+  }
+  const counts = [u64(BigInt(tensors.length)), u64(BigInt(count))];
+  const header = Buffer.concat([Buffer.from("GGUF"), u32(3), ...counts, ...entries, ...infos]);
+  return Buffer.concat([header, Buffer.alloc(alignUp(header.length, 32) - header.length), ...data]);
 }

@@ -50,12 +50,10 @@ export class Chat {
     this.#list.replaceChildren();
   }
 
-  /** Answers a question anew; what came after it goes. */
+  /** Answers the last question anew. */
   #again(turn: ShownTurn): void {
     const settings = this.#running === undefined ? this.#parts.settings() : undefined;
-    const index = this.#turns.indexOf(turn);
-    if (settings === undefined || index === -1) return;
-    for (const later of this.#turns.splice(index + 1)) later.view.element.remove();
+    if (settings === undefined) return;
     turn.answer = "";
     turn.view.begin();
     void this.#answer(turn, settings);
@@ -67,9 +65,10 @@ export class Chat {
     this.#status.textContent = "Answering";
     try {
       await this.#receive(turn, { ...request, messages: toMessages(system, this.#turns) }, running.signal);
-      turn.view.end();
+      this.#keepEndInView(() => turn.view.end());
     } catch (error) {
-      turn.view.end(running.signal.aborted ? "Stopped." : wordsOf(error));
+      const problem = running.signal.aborted ? undefined : wordsOf(error);
+      this.#keepEndInView(() => turn.view.end(problem));
       if (error instanceof ApiError && error.status === 401) this.#parts.onRefusedKey(error.message);
     } finally {
       this.#setRunning(undefined);
@@ -80,11 +79,12 @@ export class Chat {
   async #receive(turn: ShownTurn, request: ChatRequest, signal: AbortSignal): Promise<void> {
     const timing = new AnswerTiming(performance.now());
     let frame = 0;
-    let ending = "";
+    let ending: string | undefined;
     let tokens: number | undefined;
     const show = () => {
       frame = 0;
-      this.#keepEndInView(() => turn.view.show(turn.answer, timing.describe(tokens) + ending));
+      const facts = [timing.describe(tokens), ending].filter(Boolean).join(" · ");
+      this.#keepEndInView(() => turn.view.show(turn.answer, facts));
     };
     try {
       for await (const { text, finish, completionTokens } of streamChat(request, signal)) {
@@ -92,12 +92,13 @@ export class Chat {
           timing.text(performance.now());
           turn.answer += text;
         }
-        if (finish === "length") ending = " · ended at its limit of tokens";
+        if (finish === "length") ending = "ended at its limit of tokens";
         tokens = completionTokens ?? tokens;
         frame ||= requestAnimationFrame(show);
       }
     } finally {
       cancelAnimationFrame(frame);
+      if (signal.aborted) ending = "stopped";
       show();
     }
   }

@@ -26,11 +26,14 @@ const chat = new Chat({
 });
 
 async function showModels(): Promise<void> {
-  notice.hidden = true;
   try {
     const models = await listModels();
     model.replaceChildren(...models.map(({ id }) => new Option(id)));
     model.disabled = false;
+    notice.hidden = true;
+    if (keyForm.hidden) return;
+    keyForm.hidden = true;
+    message.focus();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401) return askForKey(error.message);
@@ -83,9 +86,7 @@ keyForm.addEventListener("submit", (event) => {
   event.preventDefault();
   keepKey(key.value.trim());
   key.value = "";
-  keyForm.hidden = true;
   void showModels();
-  message.focus();
 });
 
 message.focus();

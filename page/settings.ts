@@ -9,13 +9,14 @@ type Parameters = Pick<ChatRequest, (typeof parameters)[number]>;
 export class Settings {
   readonly #form = byId("settings", HTMLFormElement);
   readonly #toggle = byId("settings-toggle", HTMLButtonElement);
-
   readonly #system = byId("system", HTMLTextAreaElement);
+  /** There is room for both. */
+  readonly #besides = matchMedia("(min-width: 64rem)");
 
   constructor() {
     this.#toggle.addEventListener("click", () => this.#show(this.#form.hidden !== false));
     this.#form.addEventListener("submit", (event) => event.preventDefault());
-    this.#show(matchMedia("(min-width: 64rem)").matches);
+    this.#show(this.#besides.matches);
   }
 
   /** What is filled in, or undefined, and the browser says where, if something is no number. Ranges are the server's. */
@@ -25,6 +26,7 @@ export class Settings {
       this.#form.reportValidity();
       return undefined;
     }
+    if (!this.#besides.matches) this.#show(false);
     const filled = parameters.filter((name) => this.#input(name).value !== "");
     const entries = filled.map((name) => [name, this.#input(name).valueAsNumber]);
     return { system: this.#system.value, parameters: Object.fromEntries(entries) as Parameters };

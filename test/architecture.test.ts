@@ -45,6 +45,13 @@ describe("this program", () => {
     expect(edges.size).toBeGreaterThan(10);
   });
 
+  test("keeps the page apart: it knows the server by HTTP alone", () => {
+    const page = everything.filter(({ path }) => path.startsWith("page/") && !isTest(path));
+    const imports = page.flatMap(({ text }) => importsOf(text)).map(({ specifier }) => specifier);
+    expect(imports.length).toBeGreaterThan(10);
+    expect(imports.filter((specifier) => !/^\.\/[a-z-]+\.ts$/.test(specifier))).toEqual([]);
+  });
+
   test("touches native code only in the engine, and where a process asks to die with its parent", () => {
     const importers = importersOf(sources, "koffi").filter((path) => !path.startsWith("engine/llama/"));
     expect(importers).toEqual(["host/parent-death.ts"]);

@@ -2,9 +2,9 @@ import type { Served } from "../app.ts";
 
 /** What `serve` prints when the model is ready: address, model, plan, and a command to paste. */
 export function banner(served: Served): string {
-  const { url, modelId, info, plan } = served;
+  const { url, modelId, info, plan, hasChatTemplate } = served;
   const lines = [
-    ["Millrace", url],
+    ["Millrace", hasChatTemplate ? `${url} · open it in a browser to chat` : url],
     ["model", `${modelId} · ${info.description}`],
     ["plan", planLine(served)],
     ["try", curl(served)],

@@ -24,7 +24,7 @@ const served: Served = {
 
 test("the banner has address, model, plan and a command to paste", () => {
   expect(banner(served)).toBe(`
-  Millrace  http://127.0.0.1:8000
+  Millrace  http://127.0.0.1:8000 · open it in a browser to chat
   model     tiny · llama 135M Q4_1
   plan      2 threads · 8 slots x 2048 tokens · one KV cache per slot · llama.cpp 0.5.0 · CPU zen4
   try       curl http://127.0.0.1:8000/v1/chat/completions -H "content-type: application/json" -d '{"model":"tiny","messages":[{"role":"user","content":"Tell me about rivers."}],"max_tokens":64}'

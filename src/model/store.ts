@@ -242,7 +242,7 @@ function isDiskFull(thrown: unknown): boolean {
 
 async function isOld(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
-  return found !== undefined && Date.now() - found.ctimeMs > graceMs;
+  return found !== undefined && Date.now() - found.mtimeMs > graceMs;
 }
 
 async function bytesOf(path: string): Promise<number> {

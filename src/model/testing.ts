@@ -223,9 +223,9 @@ export async function splitGguf(model: Buffer, parts: number): Promise<Buffer[]>
 
 function splitEntries({ part, parts, tensors }: { part: number; parts: number; tensors: number }): Buffer[] {
   return [
-    ...[text("split.no"), u32(2), u16(part)],
-    ...[text("split.count"), u32(2), u16(parts)],
-    ...[text("split.tensors.count"), u32(5), u32(tensors)],
+    Buffer.concat([text("split.no"), u32(2), u16(part)]),
+    Buffer.concat([text("split.count"), u32(2), u16(parts)]),
+    Buffer.concat([text("split.tensors.count"), u32(5), u32(tensors)]),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { once } from "node:events";
@@ -10,6 +10,8 @@ import type { Engine } from "../../src/engine/engine.ts";
 import { openLlamaEngine } from "../../src/engine/llama/llama-engine.ts";
 import { silenceNativeLog } from "../../src/engine/llama/native-log.ts";
 import { quantizeModel } from "../../src/engine/llama/quantize.ts";
+import { readGgufHeader } from "../../src/model/gguf-header.ts";
+import { splitGguf } from "../../src/model/testing.ts";
 import { testModel } from "../models.ts";
 import { engineContract } from "./engine-contract.ts";
 import { anItem, EngineProbe, largestDifference } from "./engine-probe.ts";
@@ -205,4 +207,19 @@ describe("loading", () => {
     expect(() => quantizeModel(bad)).toThrow(expect.objectContaining({ code: "invalid_model_file" }));
     expect(readdirSync(folder).toSorted()).toEqual(["cut.gguf", "q4_0.gguf"]);
   });
+});
+
+test("a split model computes what the whole one does", async () => {
+  const parts = await splitGguf(readFileSync(smollm2), 3);
+  const paths = parts.map((_, i) => join(home, `model-0000${i + 1}-of-00003.gguf`));
+  for (const [i, bytes] of parts.entries()) writeFileSync(paths[i]!, bytes);
+  expect((await readGgufHeader(paths[0]!)).parameters).toBe((await readGgufHeader(smollm2)).parameters);
+  const batch = [
+    { slot: 0, tokens: Int32Array.from([1, 100, 2000, 300]), from: 0, count: 4, outputs: "last" },
+  ] as const;
+  const [whole, split] = [smollm2, paths[0]!].map((file) => {
+    using engine = open(file, { slots: 1 });
+    return Float32Array.from(engine.step(batch).logits(0));
+  });
+  expect(split).toEqual(whole);
 });

@@ -112,9 +112,9 @@ describe.skipIf(!hasPseudoTerminal)("chat on a terminal", () => {
   });
 
   test("colour, and none with NO_COLOR", async () => {
-    await using colourful = chat("fake");
+    await using colourful = chat("fake", { NO_COLOR: "", TERM: "xterm" });
     expect(await colourful.see(/Talking to[^]*?\n/)).toContain("\x1b[2m");
-    await using plain = chat("fake", { NO_COLOR: "1" });
+    await using plain = chat("fake", { NO_COLOR: "1", TERM: "xterm" });
     expect(await plain.see(/Talking to[^]*?\n/)).not.toContain("\x1b[2m");
   });
 });

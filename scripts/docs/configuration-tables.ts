@@ -2,6 +2,7 @@ import { configKeys, fields } from "../../src/config/fields.ts";
 import { describeForeign, foreignKeys, foreignVariables } from "../../src/config/foreign-names.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
 import { configSchema, type ConfigKey } from "../../src/config/schema.ts";
+import { tableOf } from "./table.ts";
 
 export function settingTable(): string {
   const { config } = loadConfig({}, { MILLRACE_HOME: "~/.local/share/millrace" });
@@ -38,12 +39,4 @@ export function foreignKeyTable(): string {
 function foreignTable(what: string, names: typeof foreignKeys): string {
   const rows = Object.entries(names).map(([name, foreign]) => [`\`${name}\``, describeForeign(foreign)]);
   return tableOf([what, "here"], rows);
-}
-
-function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [head, head.map(() => "---"), ...rows].map(lineOf).join("");
-}
-
-function lineOf(cells: readonly string[]): string {
-  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`;
 }

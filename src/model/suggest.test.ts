@@ -10,7 +10,8 @@ const first = (memory: number, speed: number) =>
 test("more memory and speed, larger models", () => {
   expect(first(1, 20)).toMatchObject({ verdict: "recommended", entry: { name: "smollm2-135m-instruct" } });
   expect(first(4, 20).entry.name).toBe("qwen3-0.6b");
-  expect(first(64, 20).entry.name).toBe("llama-3.2-3b-instruct");
+  expect(first(64, 20).entry.name).toBe("qwen3-0.6b");
+  expect(first(64, 40).entry.name).toBe("llama-3.2-3b-instruct");
   expect(first(64, 200).entry.name).toBe("qwen3-8b");
 });
 

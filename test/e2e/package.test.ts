@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { online } from "./network.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-package-"));
 /** As a user's shell has it: npm tells its children which project it runs in. */
@@ -37,7 +38,7 @@ test("the package has the built program and its page; no model, no source, no ma
   expect(packed.size).toBeLessThan(1024 * 1024);
 });
 
-test("npx runs it from an empty folder, with nothing of this checkout", { timeout: 300_000 }, () => {
+test.skipIf(!online)("npx runs it from an empty folder, with nothing of this checkout", { timeout: 300_000 }, () => {
   const project = join(folder, "project");
   mkdirSync(project);
   writeFileSync(join(project, "package.json"), "{}");
@@ -56,7 +57,7 @@ test("npx runs it from an empty folder, with nothing of this checkout", { timeou
   expect(foreign).toEqual([]);
 });
 
-test("a global install puts the command where the shell finds it", { timeout: 300_000 }, () => {
+test.skipIf(!online)("a global install puts the command where the shell finds it", { timeout: 300_000 }, () => {
   const prefix = join(folder, "global");
   run("npm", [...install, "--global", "--prefix", prefix, join(folder, packed.filename)]);
   const command = process.platform === "win32" ? join(prefix, "millrace.cmd") : join(prefix, "bin", "millrace");

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { loadConfig } from "../../config/load-config.ts";
 import { openEmbedded } from "./embedded-model.ts";
 import { ChatSession } from "./session.ts";
@@ -56,9 +56,13 @@ test("questions and answers take turns; retry replaces the last answer", async (
 });
 
 test("what was said until Ctrl-C stays; a question without an answer does not", async () => {
-  await using chat = await aChat("fake?stepMs=5");
+  await using chat = await aChat("fake?stepMs=40");
   const { session, written, say } = chat;
-  await say("a long story", AbortSignal.timeout(150));
+  const stop = new AbortController();
+  const saying = say("a long story", stop.signal);
+  await vi.waitFor(() => expect(written.answers).toMatch(/\w/), { interval: 5, timeout: 10_000 });
+  stop.abort();
+  await saying;
   expect(written).toMatchObject({ answers: expect.stringMatching(/\w/), stopped: 1 });
   expect(session.conversation.messages.at(-1)).toEqual({ role: "assistant", content: written.answers });
   await say("again", AbortSignal.abort());

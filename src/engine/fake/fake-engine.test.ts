@@ -87,11 +87,16 @@ test("any text can be a script", () => {
   const notEmpty = fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 });
   fc.assert(
     fc.property(notEmpty, fc.string({ unit: "grapheme", maxLength: 30 }), (asked, told) => {
-      const engine = anEngine({ script: JSON.stringify({ [asked]: told }) });
+      const engine = anEngine({ script: `{${JSON.stringify(asked)}:${JSON.stringify(told)}}` });
       expect(textOf(engine, answer(engine, chat(asked)))).toBe(told);
     }),
     { numRuns: 50 },
   );
+});
+
+test("a script may ask for any text", () => {
+  const engine = anEngine({ script: '{"__proto__":"Hi"}' });
+  expect(textOf(engine, answer(engine, chat("__proto__")))).toBe("Hi");
 });
 
 test("at temperature 1 a script is followed nearly always", () => {

@@ -4,7 +4,7 @@ import { parseFakeOptions } from "./options.ts";
 test("nothing given is a free, faultless, chatty model", () => {
   expect(parseFakeOptions("")).toEqual({
     seed: 1,
-    script: {},
+    script: [],
     chat: true,
     window: 0,
     recurrent: false,
@@ -23,7 +23,8 @@ test("nothing given is a free, faultless, chatty model", () => {
 test("options are read from a query string", () => {
   const script = { "what's up?": "nothing & 👋" };
   const text = new URLSearchParams({ stepMs: "2.5", recurrent: "1", crash: "abort", script: JSON.stringify(script) });
-  expect(parseFakeOptions(text.toString())).toMatchObject({ stepMs: 2.5, recurrent: true, crash: "abort", script });
+  const expected = { stepMs: 2.5, recurrent: true, crash: "abort", script: Object.entries(script) };
+  expect(parseFakeOptions(text.toString())).toMatchObject(expected);
 });
 
 test.each([

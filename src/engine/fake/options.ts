@@ -7,25 +7,26 @@ const amount = z
   .transform(Number);
 const whole = z.string().regex(/^\d+$/, "must be a whole number, 0 or more").transform(Number);
 const flag = z.enum(["0", "1"], { error: "must be 0 or 1" }).transform((value) => value === "1");
+const texts = "must be a JSON object of texts: what is asked → what is answered";
+/** As pairs: in a record the key `__proto__` would get lost. */
 const replies = z
   .string()
   .transform((text, context): unknown => {
     try {
-      return JSON.parse(text);
+      const object: unknown = JSON.parse(text);
+      return typeof object === "object" && object !== null && !Array.isArray(object) ? Object.entries(object) : object;
     } catch {
       context.addIssue({ code: "custom", message: "must be JSON" });
       return z.NEVER;
     }
   })
-  .pipe(
-    z.record(z.string(), z.string(), { error: "must be a JSON object of texts: what is asked → what is answered" }),
-  );
+  .pipe(z.array(z.tuple([z.string(), z.string({ error: texts })], { error: texts }), { error: texts }));
 
 const schema = z.strictObject({
   /** Different seeds are different models: they answer with other words. */
   seed: whole.default(1),
   /** A JSON object: when the last user message (or a plain prompt) contains the key, the answer is the value. */
-  script: replies.default({}),
+  script: replies.default([]),
   /** 0 = a base model without a chat template. */
   chat: flag.default(true),
   /** Tokens of a sliding attention window, at least 8; 0 = none. */

@@ -11,9 +11,9 @@ export class Script {
   /** As bytes, since a token may end within a character. */
   readonly #replies: readonly { asked: string; answer: string }[];
 
-  constructor(vocabulary: FakeVocabulary, replies: Readonly<Record<string, string>>) {
+  constructor(vocabulary: FakeVocabulary, replies: readonly (readonly [asked: string, answer: string])[]) {
     this.#vocabulary = vocabulary;
-    this.#replies = Object.entries(replies).map(([asked, answer]) => ({
+    this.#replies = replies.map(([asked, answer]) => ({
       asked: latin1(asked),
       answer: latin1(answer),
     }));

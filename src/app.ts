@@ -7,6 +7,7 @@ import { requestDefaults } from "./config/request-defaults.ts";
 import type { Config } from "./config/schema.ts";
 import type { Backend } from "./core/backend.ts";
 import { failure } from "./core/errors.ts";
+import type { RequestDefaults } from "./core/generation.ts";
 import type { ExecutionPlan } from "./core/execution-plan.ts";
 import type { EngineInfo } from "./engine/engine.ts";
 import { silenceNativeLog } from "./engine/llama/native-log.ts";
@@ -68,11 +69,11 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
   const { signal } = options;
   assertBindAllowed(config);
   const logger = createLogger({ level: config.logLevel });
-  const { modelId, plan, hasChatTemplate } = await prepare(config, options);
+  const { modelId, plan, hasChatTemplate, recommended } = await prepare(config, options);
   const stopped = stopOf(signal);
   await using host = EngineHost.start({ engine: config.engine, plan }, { modelId, logger });
   yieldToEngine();
-  const defaults = requestDefaults(config);
+  const defaults = requestDefaults(config, recommended);
   const server = buildServer({ ...config, backends: [host], logger, defaults, page: readPage(), bodyLimit, drainMs });
   try {
     const url = await listen(server, config);
@@ -123,16 +124,19 @@ interface Prepared {
   readonly modelId: string;
   readonly plan: ExecutionPlan;
   readonly hasChatTemplate: boolean;
+  /** Sampling that the model's makers recommend. */
+  readonly recommended: RequestDefaults;
 }
 
 /** The plan of `config` for a model that is on this disk, checked, and fits into this machine's memory. */
 async function prepare(config: Config, options: PullOptions): Promise<Prepared> {
   if (config.engine !== "llama")
-    return { modelId: config.name ?? "fake", plan: planFor(config, "fake"), hasChatTemplate: true };
-  const { id, file, header } = await pullModel(config, options);
+    return { modelId: config.name ?? "fake", plan: planFor(config, "fake"), hasChatTemplate: true, recommended: {} };
+  const { id, file, header, entry } = await pullModel(config, options);
   const plan = planFor(config, file);
   assertFits(header, plan);
-  return { modelId: config.name ?? id, plan, hasChatTemplate: header.hasChatTemplate };
+  const recommended = entry?.defaults ?? {};
+  return { modelId: config.name ?? id, plan, hasChatTemplate: header.hasChatTemplate, recommended };
 }
 
 async function pullModel({ model, home }: Config, options: PullOptions): Promise<ResolvedModel> {

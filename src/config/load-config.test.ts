@@ -102,13 +102,10 @@ test("the settings of the one model may stand in a list", () => {
   const { config, origins } = loadConfig({ config: file(text), name: "tiny" }, { MILLRACE_TOP_P: "0.5" });
   expect(config).toMatchObject({ name: "tiny", model: "./a.gguf", temperature: 0.2, topP: 0.5, stop: ["a", "b"] });
   expect(origins.temperature.place).toMatch(/millrace\.yaml:5$/);
-  expect(requestDefaults(config)).toMatchObject({
-    temperature: 0.2,
-    topP: 0.5,
-    stop: ["a", "b"],
-    maxTokens: undefined,
-  });
-  expect(requestDefaults(loadConfig({ stop: "END" }, {}).config).stop).toEqual(["END"]);
+  const recommended = { temperature: 1, topK: 20 };
+  const defaults = { temperature: 0.2, topK: 20, topP: 0.5, stop: ["a", "b"] };
+  expect(requestDefaults(config, recommended)).toEqual(defaults);
+  expect(requestDefaults(loadConfig({ stop: "END" }, {}).config, {}).stop).toEqual(["END"]);
 });
 
 test.each([

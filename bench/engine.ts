@@ -6,6 +6,7 @@ import { openEngine } from "../src/engine/open.ts";
 import { quantizedTypes, quantizeModel } from "../src/engine/llama/quantize.ts";
 import { threadsForThisMachine } from "../src/host/cpu-lease.ts";
 import { LocalBackend } from "../src/inference/local-backend.ts";
+import { someSampling } from "../src/inference/testing.ts";
 import { testModel } from "../test/models.ts";
 import { startServer } from "../test/e2e/server.ts";
 import { BareLoop } from "./bare-loop.ts";
@@ -96,7 +97,7 @@ async function runLocal(backend: LocalBackend, burst: Burst): Promise<Rates> {
         model: "bench",
         prompt: { kind: "tokens", ids: promptOf(sequence, burst) },
         maxTokens: burst.answerTokens,
-        sampling: greedy,
+        sampling: someSampling({ temperature: 0 }),
         stop: [],
         ignoreEos: true,
       } as const;
@@ -108,17 +109,6 @@ async function runLocal(backend: LocalBackend, burst: Burst): Promise<Rates> {
   );
   return ratesOf(times, burst);
 }
-
-const greedy = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repeatPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  seed: 0,
-};
 
 /** SmolLM2 as published (q4_1), or requantized by the library into the cache. */
 async function modelOfType(name: string): Promise<string> {

@@ -9,6 +9,7 @@ import { defaultPlan } from "../../src/core/execution-plan.ts";
 import type { GenerationEvent, GenerationRequest } from "../../src/core/generation.ts";
 import { EngineChild } from "../../src/host/engine-child.ts";
 import { EngineHost } from "../../src/host/engine-host.ts";
+import { someSampling } from "../../src/inference/testing.ts";
 import { spawnEngine } from "../../src/host/spawn-engine.ts";
 import { livenessLimits, type LivenessLimits } from "../../src/host/liveness.ts";
 
@@ -35,16 +36,7 @@ const aRequest = (over: Partial<GenerationRequest> = {}): GenerationRequest => (
   model: "fake",
   prompt: { kind: "text", text: "once upon a time" },
   maxTokens: 20,
-  sampling: {
-    temperature: 0,
-    topK: 0,
-    topP: 1,
-    minP: 0,
-    repeatPenalty: 1,
-    frequencyPenalty: 0,
-    presencePenalty: 0,
-    seed: 1,
-  },
+  sampling: someSampling({ temperature: 0 }),
   stop: [],
   ignoreEos: true,
   ...over,

@@ -2,6 +2,7 @@ import { pino } from "pino";
 import { defaultPlan } from "../../../src/core/execution-plan.ts";
 import { newId } from "../../../src/core/ids.ts";
 import { EngineHost } from "../../../src/host/engine-host.ts";
+import { someSampling } from "../../../src/inference/testing.ts";
 
 // A server that says its engine's process id, keeps it busy, and waits to be killed.
 
@@ -11,22 +12,13 @@ const host = EngineHost.start(
 );
 console.log(host.pid);
 await host.ready();
-const sampling = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repeatPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-};
 const stream = host.generate(
   {
     id: newId("req"),
     model: "fake",
     prompt: { kind: "text", text: "hi" },
     maxTokens: undefined,
-    sampling: { ...sampling, seed: 1 },
+    sampling: someSampling({ temperature: 0 }),
     stop: [],
     ignoreEos: true,
   },

@@ -30,11 +30,27 @@ export interface Sampling {
   readonly seed: number;
 }
 
+/** Classes of urgency, most urgent first: a lane is served before those behind it. */
+export const lanes = ["interactive", "batch", "background"] as const;
+export type Lane = (typeof lanes)[number];
+
+/** Whose request it is: known from the key that it came with, never from a field that the client could change. */
+export interface Tenant {
+  /** Prefix cache and fair share are kept by this name. */
+  readonly name: string;
+  /** Its part of the machine beside other tenants: with weight 2 it is served twice as many tokens as one with 1. */
+  readonly weight: number;
+}
+
 /** What a client asked for, in our words: no wire names, every field valid. */
 export interface GenerationRequest {
   /** Unique; in the log, in the response header, in every message between processes. */
   readonly id: string;
   readonly model: string;
+  readonly tenant: Tenant;
+  readonly lane: Lane;
+  /** For queue, prefill and decode together, in ms; undefined = no limit. */
+  readonly timeoutMs: number | undefined;
   readonly prompt: Prompt;
   /** Most tokens to generate; undefined = until the context is full. */
   readonly maxTokens: number | undefined;
@@ -49,6 +65,8 @@ export type FinishReason = "stop" | "length";
 
 export interface Usage {
   readonly promptTokens: number;
+  /** Those of the prompt that were not computed for this request: their KV was there. */
+  readonly cachedTokens: number;
   readonly completionTokens: number;
 }
 

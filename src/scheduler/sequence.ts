@@ -1,3 +1,5 @@
+import type { Lane, Tenant } from "../core/generation.ts";
+
 /**
  * Chooses the next token of a sequence. `logits` has one float per vocabulary entry, is the engine's own memory and must
  * be left as it was. The same arguments always give the same token: draws are keyed by (seed, choice, length).
@@ -17,8 +19,14 @@ export interface TokenHistory {
  */
 export interface Sequence extends TokenHistory {
   readonly id: string;
+  readonly tenant: Tenant;
+  readonly lane: Lane;
+  /** On the loop's clock, in ms. */
+  readonly arrived: number;
+  /** When it must have ended, on the same clock; Infinity = never. */
+  readonly deadline: number;
   length: number;
-  /** Tokens whose KV is in the slot: 0 .. length. */
+  /** Tokens whose KV is in the slot: 0 .. length. 0 while it has no slot. */
   computed: number;
   /** The length at which the sequence ends, at most what a slot holds. */
   readonly limit: number;
@@ -26,22 +34,37 @@ export interface Sequence extends TokenHistory {
   slot: number | undefined;
   /** Tokens that its reader will still take; at 0 it pauses. */
   credit: number;
+  /** Positions in the prompt at which a message ends, ascending: where a memory that cannot be cut is worth a snapshot. */
+  readonly boundaries: readonly number[];
+  /** So many tokens of the prompt may be taken from other tenants, and given to them. */
+  readonly sharedLength: number;
+  /** Tokens of the prompt that the prefix cache gave when it first got a slot; undefined until then. */
+  cached: number | undefined;
+  /** Length at which it last got a slot: it has generated `length - turnStart` tokens in this turn. */
+  turnStart: number;
+  /** How often it has given up its slot to others. */
+  turns: number;
   readonly sample: Sampler;
   readonly endsGeneration: (token: number) => boolean;
 }
 
-export interface NewSequence extends Pick<Sequence, "id" | "limit" | "credit" | "sample" | "endsGeneration"> {
+export interface NewSequence extends Omit<
+  Sequence,
+  "tokens" | "length" | "promptLength" | "computed" | "slot" | "cached" | "turnStart" | "turns"
+> {
   readonly prompt: Int32Array;
 }
 
 /** Needs `0 < prompt.length < limit`: there is something to compute and room for one token more. */
 export function newSequence({ prompt, ...rest }: NewSequence): Sequence {
-  if (prompt.length === 0 || prompt.length >= rest.limit) {
-    throw new RangeError(`sequence ${rest.id}: a prompt of ${prompt.length} tokens with limit ${rest.limit}`);
+  const { length } = prompt;
+  if (length === 0 || length >= rest.limit) {
+    throw new RangeError(`sequence ${rest.id}: a prompt of ${length} tokens with limit ${rest.limit}`);
   }
   const tokens = new Int32Array(rest.limit);
   tokens.set(prompt);
-  return { ...rest, tokens, length: prompt.length, promptLength: prompt.length, computed: 0, slot: undefined };
+  const fresh = { computed: 0, slot: undefined, cached: undefined, turnStart: length, turns: 0 };
+  return { ...rest, ...fresh, tokens, length, promptLength: length };
 }
 
 /** Tokens that must be computed before the next one can be sampled. */

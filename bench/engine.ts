@@ -11,7 +11,7 @@ import { testModel } from "../test/models.ts";
 import { startServer } from "../test/e2e/server.ts";
 import { BareLoop } from "./bare-loop.ts";
 import { runOverHttp } from "./http-client.ts";
-import { show, summarize } from "./statistics.ts";
+import { show, summarize } from "../src/bench/statistics.ts";
 import { burstOf, promptOf, ratesOf, type Burst, type Rates } from "./workload.ts";
 
 /** The threads of the variant before spin for a while when it has ended (`poll`), and would disturb this one. */

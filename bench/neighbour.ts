@@ -6,7 +6,7 @@ import type { Engine } from "../src/engine/engine.ts";
 import { threadsForThisMachine } from "../src/host/cpu-lease.ts";
 import { ThreadGovernor } from "../src/scheduler/thread-governor.ts";
 import { testModel } from "../test/models.ts";
-import { show, summarize } from "./statistics.ts";
+import { show, summarize } from "../src/bench/statistics.ts";
 import { burstOf, promptOf } from "./workload.ts";
 
 const sequences = 4;

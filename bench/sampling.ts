@@ -10,7 +10,7 @@ import { exactDistribution, filteredDistribution, someSampling, totalVariation }
 import type { TokenHistory } from "../src/scheduler/sequence.ts";
 import { testModel } from "../test/models.ts";
 import { NativeChain } from "../test/native-chain.ts";
-import { show, summarize } from "./statistics.ts";
+import { show, summarize } from "../src/bench/statistics.ts";
 
 const kinds: Record<string, Sampling> = {
   greedy: someSampling({ temperature: 0 }),

@@ -13,6 +13,7 @@ interface ErrorRow {
 const badRequest = { status: 400, type: "invalid_request_error", retryable: false } as const;
 const usage = { ...badRequest, exit: 2 } as const;
 const serverFault = { status: 500, type: "server_error", retryable: true } as const;
+const overloaded = { status: 429, type: "rate_limit_error", retryable: true } as const;
 const unavailable = { status: 503, type: "service_unavailable_error", retryable: true } as const;
 
 export const errorTable = {
@@ -104,6 +105,34 @@ export const errorTable = {
     message: (a: { value: string }) => `content-type is ${a.value}; accepted: application/json`,
   },
 
+  // Requests that this server could serve at another time. `retryAfter` in seconds goes into the header of that name.
+  queue_full: {
+    ...overloaded,
+    message: (a: { waiting: number; limit: number; retryAfter: number }) =>
+      `${a.waiting} requests wait already (the limit is ${a.limit}); try again in ${inSeconds(a.retryAfter)} s`,
+  },
+  queued_tokens_full: {
+    ...overloaded,
+    message: (a: { waiting: number; limit: number; retryAfter: number }) =>
+      `prompts of ${a.waiting} tokens wait already (the limit is ${a.limit}); try again in ${inSeconds(a.retryAfter)} s`,
+  },
+  deadline_unreachable: {
+    ...unavailable,
+    message: (a: { estimate: number; timeout: number; retryAfter: number }) =>
+      `the request would take about ${inSeconds(a.estimate)} s, which is longer than its timeout of ${inSeconds(a.timeout)} s`,
+  },
+  deadline_exceeded: {
+    ...serverFault,
+    status: 504,
+    type: "timeout_error",
+    message: (a: { timeout: number }) => `the request was not finished within its timeout of ${inSeconds(a.timeout)} s`,
+  },
+  slow_client: {
+    ...badRequest,
+    status: 408,
+    message: (a: { seconds: number }) => `the client did not read for ${a.seconds} s`,
+  },
+
   // The server and its engines
   template_timeout: {
     ...serverFault,
@@ -187,6 +216,8 @@ export interface ErrorBody {
   readonly message: string;
   /** The request's field at fault, in the names of the API. */
   readonly param?: string | undefined;
+  /** When trying again can help, in seconds. */
+  readonly retryAfter?: number | undefined;
 }
 
 /** The only error that crosses a folder's border on purpose. Anything else is a bug and becomes `internal`. */
@@ -194,11 +225,13 @@ export class MillraceError extends Error {
   override readonly name = "MillraceError";
   readonly code: ErrorCode;
   readonly param: string | undefined;
+  readonly retryAfter: number | undefined;
 
   constructor(body: ErrorBody, cause?: unknown) {
     super(body.message, { cause });
     this.code = body.code;
     this.param = body.param;
+    this.retryAfter = body.retryAfter;
   }
 
   get row(): ErrorRow {
@@ -206,18 +239,23 @@ export class MillraceError extends Error {
   }
 
   toBody(): ErrorBody {
-    return { code: this.code, message: this.message, param: this.param };
+    return { code: this.code, message: this.message, param: this.param, retryAfter: this.retryAfter };
   }
 }
 
-/** Makes the error of a row. `args` are what the row's message needs; a `field` among them becomes `param`. */
+/** Makes the error of a row. `args` are what the row's message needs; `field` and `retryAfter` among them go with it. */
 export function failure<C extends ErrorCode>(code: C, args: ErrorArgs<C>, cause?: unknown): MillraceError {
   const message = (errorTable[code].message as (args: ErrorArgs<C>) => string)(args);
-  const param = args !== undefined && "field" in (args as object) ? (args as { field: string }).field : undefined;
-  return new MillraceError({ code, message, param }, cause);
+  const { field, retryAfter } = (args ?? {}) as { field?: string; retryAfter?: number };
+  return new MillraceError({ code, message, param: field, retryAfter }, cause);
 }
 
 /** The one way from anything thrown to a row of the table; the cause is kept for the log. */
 export function toMillraceError(thrown: unknown): MillraceError {
   return thrown instanceof MillraceError ? thrown : failure("internal", undefined, thrown);
+}
+
+/** To the tenth, as people read it. */
+function inSeconds(seconds: number): string {
+  return String(Math.round(seconds * 10) / 10);
 }

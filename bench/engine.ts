@@ -6,13 +6,12 @@ import { openEngine } from "../src/engine/open.ts";
 import { quantizedTypes, quantizeModel } from "../src/engine/llama/quantize.ts";
 import { threadsForThisMachine } from "../src/host/cpu-lease.ts";
 import { LocalBackend } from "../src/inference/local-backend.ts";
-import { someSampling } from "../src/inference/testing.ts";
 import { testModel } from "../test/models.ts";
 import { startServer } from "../test/e2e/server.ts";
 import { BareLoop } from "./bare-loop.ts";
 import { runOverHttp } from "./http-client.ts";
 import { show, summarize } from "../src/bench/statistics.ts";
-import { burstOf, promptOf, ratesOf, type Burst, type Rates } from "./workload.ts";
+import { burstOf, promptOf, ratesOf, runBurst, type Burst, type Rates } from "../src/bench/engine/burst.ts";
 
 /** The threads of the variant before spin for a while when it has ended (`poll`), and would disturb this one. */
 const restMs = 500;
@@ -88,26 +87,9 @@ function print(title: string, results: Map<string, Rates[]>): void {
 }
 
 async function runLocal(backend: LocalBackend, burst: Burst): Promise<Rates> {
-  const begin = performance.now();
-  const times = await Promise.all(
-    Array.from({ length: burst.sequences }, async (_, sequence) => {
-      const arrivals: number[] = [];
-      const request = {
-        id: `bench-${sequence}`,
-        model: "bench",
-        prompt: { kind: "tokens", ids: promptOf(sequence, burst) },
-        maxTokens: burst.answerTokens,
-        sampling: someSampling({ temperature: 0 }),
-        stop: [],
-        ignoreEos: true,
-      } as const;
-      for await (const event of backend.generate(request, new AbortController().signal)) {
-        if (event.type === "text-delta" && event.tokens.length > 0) arrivals.push(performance.now() - begin);
-      }
-      return arrivals;
-    }),
-  );
-  return ratesOf(times, burst);
+  const { sequences, promptTokens, answerTokens } = burst;
+  const prompts = Array.from({ length: sequences }, (_, sequence) => promptOf(sequence, promptTokens));
+  return ratesOf(await runBurst(backend, prompts, { answerTokens, signal: new AbortController().signal }), burst);
 }
 
 /** SmolLM2 as published (q4_1), or requantized by the library into the cache. */

@@ -7,6 +7,9 @@ export function generationRequest(model: string, prompt: Prompt, set: ChatParame
   return {
     id: newId("cli"),
     model,
+    tenant: { name: "local", weight: 1 },
+    lane: "interactive",
+    timeoutMs: undefined,
     prompt,
     maxTokens: set.max_tokens,
     sampling: {

@@ -12,7 +12,7 @@ const delta = (text: string, tokens = 1): GenerationEvent => ({
 const finished: GenerationEvent = {
   type: "finished",
   reason: "stop",
-  usage: { promptTokens: 1, completionTokens: 1 },
+  usage: { promptTokens: 1, cachedTokens: 0, completionTokens: 1 },
 };
 
 function aStream(connect?: () => never) {

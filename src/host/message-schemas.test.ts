@@ -13,6 +13,9 @@ test.each<HostMessage>([
     request: {
       id: "r1",
       model: "m",
+      tenant: { name: "key-1", weight: 2.5 },
+      lane: "batch",
+      timeoutMs: undefined,
       prompt: { kind: "chat", messages: [{ role: "user", content: "hi" }] },
       maxTokens: undefined,
       sampling: {
@@ -44,8 +47,12 @@ test.each<EngineMessage>([
     events: [
       { id: "a", event: { type: "admitted", promptTokens: [1, 2] } },
       { id: "a", event: { type: "text-delta", text: "é", tokens: [3] } },
-      { id: "a", event: { type: "finished", reason: "stop", usage: { promptTokens: 2, completionTokens: 1 } } },
+      {
+        id: "a",
+        event: { type: "finished", reason: "stop", usage: { promptTokens: 2, cachedTokens: 1, completionTokens: 1 } },
+      },
       { id: "b", error: { code: "template_failed", message: "no", param: "messages" } },
+      { id: "c", error: { code: "queue_full", message: "no", retryAfter: 1.5 } },
     ],
     report: { step: 1, milliseconds: 2.5, tokens: 3, sequences: 1, threads: 2, running: 1, waiting: 0 },
   },

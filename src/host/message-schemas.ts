@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { errorTable, type ErrorCode } from "../core/errors.ts";
+import { lanes } from "../core/generation.ts";
 import type { EngineMessage, HostMessage } from "./messages.ts";
 
 /** A message that does not belong to the vocabulary. The other side is not to be trusted after it. */
@@ -48,6 +49,9 @@ const requestSchema = z
   .object({
     id: z.string(),
     model: z.string(),
+    tenant: z.object({ name: z.string(), weight: z.number().positive() }),
+    lane: z.enum(lanes),
+    timeoutMs: z.number().positive().optional(),
     prompt: z.discriminatedUnion("kind", [
       z.object({
         kind: z.literal("chat"),
@@ -70,7 +74,7 @@ const requestSchema = z
     stop: z.array(z.string()),
     ignoreEos: z.boolean(),
   })
-  .transform((request) => ({ ...request, maxTokens: request.maxTokens }));
+  .transform((request) => ({ ...request, maxTokens: request.maxTokens, timeoutMs: request.timeoutMs }));
 
 const hostMessageSchema: z.ZodType<HostMessage> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("open"), spec: z.object({ engine: z.string(), plan: planSchema }) }),
@@ -85,6 +89,7 @@ const errorSchema = z.object({
   code: z.enum(Object.keys(errorTable) as ErrorCode[]),
   message: z.string(),
   param: z.string().optional(),
+  retryAfter: z.number().nonnegative().optional(),
 });
 
 const eventSchema = z.discriminatedUnion("type", [
@@ -93,7 +98,7 @@ const eventSchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("finished"),
     reason: z.enum(["stop", "length"]),
-    usage: z.object({ promptTokens: count, completionTokens: count }),
+    usage: z.object({ promptTokens: count, cachedTokens: count, completionTokens: count }),
   }),
 ]);
 

@@ -47,7 +47,7 @@ test("a stream is events, one per text, with the head that proxies need", async 
     [[expect.objectContaining({ delta: { content: "Hel" }, finish_reason: null })], null],
     [[expect.objectContaining({ delta: { content: "lo\n\u2028" } })], null],
     [[expect.objectContaining({ delta: {}, finish_reason: "stop" })], null],
-    [[], { prompt_tokens: 3, completion_tokens: 3, total_tokens: 6 }],
+    [[], { prompt_tokens: 3, completion_tokens: 3, total_tokens: 6, prompt_tokens_details: { cached_tokens: 0 } }],
   ]);
 });
 
@@ -189,7 +189,7 @@ test("close lets a stream finish, then ends its connection; idle ones end at onc
     async function* () {
       yield { type: "admitted", promptTokens: [1] };
       await new Promise((resolve) => setTimeout(resolve, 300));
-      yield { type: "finished", reason: "stop", usage: { promptTokens: 1, completionTokens: 0 } };
+      yield { type: "finished", reason: "stop", usage: { promptTokens: 1, cachedTokens: 0, completionTokens: 0 } };
     },
     { drainMs: 10_000 },
   );

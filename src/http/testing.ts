@@ -46,7 +46,11 @@ export function says(...texts: string[]): Script {
   return async function* () {
     yield admitted;
     for (const text of texts) yield { type: "text-delta", text, tokens: [7] };
-    yield { type: "finished", reason: "stop", usage: { promptTokens: 3, completionTokens: texts.length } };
+    yield {
+      type: "finished",
+      reason: "stop",
+      usage: { promptTokens: 3, cachedTokens: 0, completionTokens: texts.length },
+    };
   };
 }
 

@@ -34,6 +34,9 @@ let requests = 0;
 const aRequest = (over: Partial<GenerationRequest> = {}): GenerationRequest => ({
   id: `r${++requests}`,
   model: "fake",
+  tenant: { name: "test", weight: 1 },
+  lane: "interactive",
+  timeoutMs: undefined,
   prompt: { kind: "text", text: "once upon a time" },
   maxTokens: 20,
   sampling: someSampling({ temperature: 0 }),
@@ -63,7 +66,11 @@ test("a stream: admitted with the prompt's tokens, text, finished with the usage
   const [first, last] = [events[0]!, events.at(-1)!];
   expect(first.type).toBe("admitted");
   const promptTokens = first.type === "admitted" ? first.promptTokens.length : 0;
-  expect(last).toEqual({ type: "finished", reason: "length", usage: { promptTokens, completionTokens: 20 } });
+  expect(last).toEqual({
+    type: "finished",
+    reason: "length",
+    usage: { promptTokens, cachedTokens: 0, completionTokens: 20 },
+  });
   expect(events.filter(({ type }) => type === "admitted" || type === "finished")).toHaveLength(2);
 });
 

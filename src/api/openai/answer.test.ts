@@ -6,8 +6,13 @@ import { chatStream, formatChat } from "./chat-answer.ts";
 import { completionStream, formatCompletion } from "./completion-answer.ts";
 
 const header = { requestId: "req-abc", created: 1_700_000_000, model: 'a "quoted" model' };
-const usage = { promptTokens: 5, completionTokens: 2 };
-const usageOnWire = { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 };
+const usage = { promptTokens: 5, cachedTokens: 3, completionTokens: 2 };
+const usageOnWire = {
+  prompt_tokens: 5,
+  completion_tokens: 2,
+  total_tokens: 7,
+  prompt_tokens_details: { cached_tokens: 3 },
+};
 
 interface Chunk {
   id: string;

@@ -24,11 +24,12 @@ export function answerId(prefix: string, requestId: string): string {
   return `${prefix}-${requestId.slice(requestId.indexOf("-") + 1)}`;
 }
 
-export function usageObject({ promptTokens, completionTokens }: Usage) {
+export function usageObject({ promptTokens, cachedTokens, completionTokens }: Usage) {
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
+    prompt_tokens_details: { cached_tokens: cachedTokens },
   };
 }
 

@@ -16,6 +16,9 @@ const stream = host.generate(
   {
     id: newId("req"),
     model: "fake",
+    tenant: { name: "test", weight: 1 },
+    lane: "interactive",
+    timeoutMs: undefined,
     prompt: { kind: "text", text: "hi" },
     maxTokens: undefined,
     sampling: someSampling({ temperature: 0 }),

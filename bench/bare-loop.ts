@@ -5,7 +5,7 @@ import { loadModel, newContext } from "../src/engine/llama/load-model.ts";
 import { addressOf, viewFloats, type Native, type Pointer } from "../src/engine/llama/native.ts";
 import { findLibrary, openLibrary, platformDirectory } from "../src/engine/llama/platform-library.ts";
 import { ThreadPool } from "../src/engine/llama/thread-pool.ts";
-import { promptOf, ratesOf, type Burst, type Rates } from "./workload.ts";
+import { promptOf, ratesOf, type Burst, type Rates } from "../src/bench/engine/burst.ts";
 
 /** The least that must be done to get tokens out of the library: decode, find the maximum, decode. The bound for all else. */
 export class BareLoop {
@@ -41,7 +41,7 @@ export class BareLoop {
     this.#held.fill(0);
     const tokens = Array.from({ length: sequences }, (_, sequence) => {
       const all = new Int32Array(promptTokens + answerTokens);
-      all.set(promptOf(sequence, burst));
+      all.set(promptOf(sequence, burst.promptTokens));
       return all;
     });
     const times: number[][] = tokens.map(() => []);

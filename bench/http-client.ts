@@ -1,5 +1,5 @@
 import { Agent, request } from "node:http";
-import { promptOf, ratesOf, type Burst, type Rates } from "./workload.ts";
+import { promptOf, ratesOf, type Burst, type Rates } from "../src/bench/engine/burst.ts";
 
 const agent = new Agent({ keepAlive: true });
 
@@ -8,7 +8,7 @@ export async function runOverHttp(url: string, burst: Burst): Promise<Rates> {
   const begin = performance.now();
   const streams = Array.from({ length: burst.sequences }, (_, sequence) =>
     stream(`${url}/v1/completions`, {
-      prompt: promptOf(sequence, burst),
+      prompt: promptOf(sequence, burst.promptTokens),
       max_tokens: burst.answerTokens,
       temperature: 0,
       ignore_eos: true,

@@ -7,7 +7,7 @@ import { threadsForThisMachine } from "../src/host/cpu-lease.ts";
 import { ThreadGovernor } from "../src/scheduler/thread-governor.ts";
 import { testModel } from "../test/models.ts";
 import { show, summarize } from "../src/bench/statistics.ts";
-import { burstOf, promptOf } from "./workload.ts";
+import { promptOf } from "../src/bench/engine/burst.ts";
 
 const sequences = 4;
 const rewindAt = 200;
@@ -62,9 +62,7 @@ async function decodeBeside(engine: Engine, { share, seconds, governed }: Situat
 
 /** Decodes all slots for about `seconds`; gives tokens per second. */
 function decode(engine: Engine, seconds: number, governor: ThreadGovernor | undefined): number {
-  const prompts = Array.from({ length: sequences }, (_, slot) =>
-    Int32Array.from(promptOf(slot, { ...burstOf(1), promptTokens: rewindAt })),
-  );
+  const prompts = Array.from({ length: sequences }, (_, slot) => Int32Array.from(promptOf(slot, rewindAt)));
   for (let slot = 0; slot < sequences; slot++) engine.trim(slot, 0);
   engine.setThreads(engine.plan.threads);
   let computed = 0;

@@ -1,4 +1,4 @@
-import { machineFacts } from "./machine.ts";
+import { machineFacts } from "../src/bench/machine.ts";
 
 /** Loaded when asked for: one bench needs a built program, another a model. */
 const benches: Record<string, () => Promise<(args: readonly string[]) => Promise<void>>> = {

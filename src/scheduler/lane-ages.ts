@@ -2,8 +2,8 @@ import { type Lane, lanes } from "../core/generation.ts";
 
 /**
  * How long each lane has waited in vain. A lane that has something waiting and is not served for `ageingMs` moves up by
- * one, past the most urgent one too, until a step computes something of it. So each lane gets a step at least every
- * (its index + 1) * `ageingMs`, whatever the load of the others.
+ * one, past the most urgent one too, until a step computes something of it. So after (its index + 1) * `ageingMs` at the
+ * latest it comes before every lane that is served, and gets a step.
  */
 export class LaneAges {
   readonly #ageingMs: number;
@@ -32,6 +32,7 @@ export class LaneAges {
   /** 0 = interactive, the lower the earlier; below 0 for a lane that waited longer than its distance to the first. */
   rank(lane: Lane, now: number): number {
     const index = lanes.indexOf(lane);
-    return index - Math.max(0, Math.floor((now - this.#since[index]!) / this.#ageingMs));
+    const unserved = Math.max(0, now - this.#since[index]!);
+    return index - Math.floor(unserved / this.#ageingMs);
   }
 }

@@ -1,0 +1,39 @@
+import type { Sequence } from "../sequence.ts";
+import { ascending, byLane, inOrder } from "./orders.ts";
+import type { Policy, PolicyView } from "./policy.ts";
+import { preemption } from "./preemption.ts";
+import { byPlace, placeOf } from "./turns.ts";
+
+/** Where a sequence without a deadline stands among the others: as if it were due so long after its place, in ms. */
+export const HORIZON_MS = 60_000;
+
+/**
+ * Within a lane, the earliest deadline first among those that can still be met; the others come behind them, and end at
+ * their deadline. One without a deadline can always be met: it comes first at last.
+ */
+export const deadline: Policy = {
+  compare: inOrder(byLane, byFeasibility, byDue, byPlace),
+  preempts: preemption({ urgency: byLane, precedence: inOrder(byFeasibility, byDeadline) }),
+};
+
+function byFeasibility(a: Sequence, b: Sequence, view: PolicyView): number {
+  return lateness(a, view) - lateness(b, view);
+}
+
+/** 1 when it is going to be late. */
+function lateness(sequence: Sequence, { now, remainingMs }: PolicyView): 0 | 1 {
+  return now + remainingMs(sequence) > sequence.deadline ? 1 : 0;
+}
+
+function byDue(a: Sequence, b: Sequence): number {
+  return ascending(dueOf(a), dueOf(b));
+}
+
+function dueOf(sequence: Sequence): number {
+  return sequence.deadline === Infinity ? placeOf(sequence) + HORIZON_MS : sequence.deadline;
+}
+
+/** Turns go round among those that have no deadline. */
+function byDeadline(a: Sequence, b: Sequence): number {
+  return ascending(a.deadline, b.deadline);
+}

@@ -3,8 +3,10 @@ import type { Backend, BackendStatus, ModelInfo } from "../core/backend.ts";
 import { systemClock } from "../core/clock.ts";
 import { failure, MillraceError } from "../core/errors.ts";
 import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
+import type { Scheduling } from "../core/scheduling.ts";
 import type { EngineInfo } from "../engine/engine.ts";
 import type { EngineSpec } from "../engine/open.ts";
+import type { StepReport } from "../scheduler/step-loop.ts";
 import type { RequestEvent } from "../inference/inference.ts";
 import { EngineChild, type EngineNews } from "./engine-child.ts";
 import { GenerationStream, type StreamSource } from "./generation-stream.ts";
@@ -21,6 +23,7 @@ const deathsBeforeGivingUp = 3;
 export interface EngineHostOptions {
   /** The name that clients ask for. */
   readonly modelId: string;
+  readonly scheduling: Scheduling;
   readonly logger: Logger;
   readonly limits?: LivenessLimits;
 }
@@ -46,6 +49,8 @@ export class EngineHost implements Backend {
   #state: State = { type: "loading", progress: 0 };
   #info: EngineInfo | undefined;
   #threads = 0;
+  /** How long the requests that waited after the last step will take, in ms. */
+  #drainMs = 0;
   /** Why this process could not open the model: it is about to end. */
   #openError: MillraceError | undefined;
   /** Deaths since the engine was last healthy. */
@@ -110,6 +115,7 @@ export class EngineHost implements Backend {
 
   #start(): void {
     this.#state = { type: "loading", progress: 0 };
+    this.#drainMs = 0;
     const { logger, limits = livenessLimits } = this.#options;
     this.#child = new EngineChild(spawnEngine(), {
       limits,
@@ -117,7 +123,7 @@ export class EngineHost implements Backend {
       onMessage: (message) => this.#receive(message),
       onExit: (problem) => this.#onExit(problem),
     });
-    this.#child.send({ type: "open", spec: this.#spec });
+    this.#child.send({ type: "open", spec: this.#spec, scheduling: this.#options.scheduling });
   }
 
   #connect(): StreamSource {
@@ -129,6 +135,7 @@ export class EngineHost implements Backend {
       const progress = state.type === "loading" ? state.progress : 0;
       throw failure("model_loading", { model: this.#options.modelId, percent: Math.floor(100 * progress) });
     }
+    this.#refuseWhenFull();
     return {
       submit: (stream, credit) => {
         this.#streams.set(stream.request.id, stream);
@@ -138,6 +145,15 @@ export class EngineHost implements Backend {
       cancel: (id) => child.send({ type: "cancel", id }),
       forget: (id) => this.#streams.delete(id),
     };
+  }
+
+  /** What the engine refuses by tokens is refused here by number: before its prompt is rendered and tokenized. */
+  #refuseWhenFull(): void {
+    const waiting = this.#streams.size - this.#spec.plan.slots;
+    const limit = this.#options.scheduling.maxQueuedRequests;
+    if (waiting < limit) return;
+    const retryAfter = Math.max(1, this.#drainMs / 1000);
+    throw failure("queue_full", { waiting, limit, retryAfter });
   }
 
   #receive(message: EngineNews): void {
@@ -154,11 +170,16 @@ export class EngineHost implements Backend {
         return;
       case "step":
         for (const event of message.events) this.#deliver(event);
-        if (message.report !== undefined) this.#watchThreads(message.report.threads);
+        if (message.report !== undefined) this.#onReport(message.report);
         return;
       case "request-failed":
         return this.#streams.get(message.id)?.fail(new MillraceError(message.error));
     }
+  }
+
+  #onReport({ threads, drainMs }: StepReport): void {
+    this.#drainMs = drainMs;
+    this.#watchThreads(threads);
   }
 
   /** Says so when the engine steps with another number of threads than before. */

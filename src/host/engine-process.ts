@@ -1,5 +1,5 @@
 import { toMillraceError } from "../core/errors.ts";
-import { openEngine, type EngineSpec } from "../engine/open.ts";
+import { openEngine } from "../engine/open.ts";
 import type { Engine } from "../engine/engine.ts";
 import { Inference } from "../inference/inference.ts";
 import { startWorker } from "./entry-point.ts";
@@ -28,7 +28,7 @@ worker.on("exit", () => die(new Error("the service worker has ended")));
 function receive(message: WorkerToMain): void {
   switch (message.type) {
     case "open":
-      open(message.spec).catch(die);
+      open(message).catch(die);
       return;
     case "submit":
       return inference?.submit(message.prepared, message.credit);
@@ -43,7 +43,7 @@ function receive(message: WorkerToMain): void {
 }
 
 /** Loads the model and steps until the server says `close`. */
-async function open(spec: EngineSpec): Promise<void> {
+async function open({ spec, scheduling }: Extract<WorkerToMain, { type: "open" }>): Promise<void> {
   let engine: Engine;
   try {
     engine = pulsingEngine(
@@ -57,7 +57,10 @@ async function open(spec: EngineSpec): Promise<void> {
     if (failed.code === "internal") console.error(error);
     return tell({ type: "open-failed", error: failed.toBody() });
   }
-  inference = new Inference(engine, { onStep: (events, report) => tell({ type: "step", events, report }) });
+  inference = new Inference(engine, {
+    scheduling,
+    onStep: (events, report) => tell({ type: "step", events, report }),
+  });
   tell({ type: "opened", info: engine.info, vocabulary: engine.vocabularyHandle, abortFlag: engine.abortFlag });
   await inference.run(closing.signal);
   engine[Symbol.dispose]();

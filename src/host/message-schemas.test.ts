@@ -1,12 +1,18 @@
 import { expect, test } from "vitest";
 import { defaultPlan } from "../core/execution-plan.ts";
+import { defaultScheduling } from "../core/scheduling.ts";
 import { parseEngineMessage, parseHostMessage, ProtocolError } from "./message-schemas.ts";
 import type { EngineMessage, HostMessage } from "./messages.ts";
 
 const overTheWire = (message: HostMessage | EngineMessage): unknown => JSON.parse(JSON.stringify(message)) as unknown;
 
 test.each<HostMessage>([
-  { type: "open", spec: { engine: "fake", plan: defaultPlan("m.gguf", 2) } },
+  { type: "open", spec: { engine: "fake", plan: defaultPlan("m.gguf", 2) }, scheduling: defaultScheduling },
+  {
+    type: "open",
+    spec: { engine: "fake", plan: defaultPlan("m.gguf", 2) },
+    scheduling: { ...defaultScheduling, targetItl: { kind: "ms", ms: 100 }, sharedPrefixes: ["You are"] },
+  },
   {
     type: "submit",
     credit: 256,
@@ -54,7 +60,17 @@ test.each<EngineMessage>([
       { id: "b", error: { code: "template_failed", message: "no", param: "messages" } },
       { id: "c", error: { code: "queue_full", message: "no", retryAfter: 1.5 } },
     ],
-    report: { step: 1, milliseconds: 2.5, tokens: 3, sequences: 1, threads: 2, running: 1, waiting: 0 },
+    report: {
+      step: 1,
+      milliseconds: 2.5,
+      tokens: 3,
+      sequences: 1,
+      threads: 2,
+      running: 1,
+      waiting: 0,
+      waitingTokens: 0,
+      drainMs: 0.5,
+    },
   },
   { type: "heartbeat", pulse: { step: 0, tokens: 0, milliseconds: 0 } },
 ])("a $type message arrives as it was sent", (message) => {

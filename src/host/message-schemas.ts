@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { errorTable, type ErrorCode } from "../core/errors.ts";
 import { lanes } from "../core/generation.ts";
+import { policyNames } from "../core/scheduling.ts";
 import type { EngineMessage, HostMessage } from "./messages.ts";
 
 /** A message that does not belong to the vocabulary. The other side is not to be trusted after it. */
@@ -76,8 +77,27 @@ const requestSchema = z
   })
   .transform((request) => ({ ...request, maxTokens: request.maxTokens, timeoutMs: request.timeoutMs }));
 
+const schedulingSchema = z.object({
+  policy: z.enum(policyNames),
+  targetItl: z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("off") }),
+    z.object({ kind: z.literal("times"), times: z.number().positive() }),
+    z.object({ kind: z.literal("ms"), ms: z.number().positive() }),
+  ]),
+  cacheMemory: count,
+  maxQueuedRequests: count,
+  maxQueuedTokens: count,
+  turnTokens: count,
+  ageingMs: z.number().positive(),
+  sharedPrefixes: z.array(z.string()),
+});
+
 const hostMessageSchema: z.ZodType<HostMessage> = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("open"), spec: z.object({ engine: z.string(), plan: planSchema }) }),
+  z.object({
+    type: z.literal("open"),
+    spec: z.object({ engine: z.string(), plan: planSchema }),
+    scheduling: schedulingSchema,
+  }),
   z.object({ type: z.literal("submit"), request: requestSchema, credit: count }),
   z.object({ type: z.literal("cancel"), id: z.string() }),
   z.object({ type: z.literal("credit"), id: z.string(), tokens: count }),
@@ -110,6 +130,8 @@ const reportSchema = z.object({
   threads: count,
   running: count,
   waiting: count,
+  waitingTokens: count,
+  drainMs: z.number().nonnegative(),
 });
 
 const infoSchema = z.object({

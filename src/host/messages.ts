@@ -1,5 +1,6 @@
 import type { ErrorBody } from "../core/errors.ts";
 import type { GenerationRequest } from "../core/generation.ts";
+import type { Scheduling } from "../core/scheduling.ts";
 import type { EngineInfo } from "../engine/engine.ts";
 import type { EngineSpec } from "../engine/open.ts";
 import type { VocabularyHandle } from "../engine/vocabulary.ts";
@@ -12,7 +13,7 @@ import type { StepReport } from "../scheduler/step-loop.ts";
 /** Server → engine process. */
 export type HostMessage =
   /** The first message, once. Answered by `loading`s and then `ready` or `open-failed`. */
-  | { readonly type: "open"; readonly spec: EngineSpec }
+  | { readonly type: "open"; readonly spec: EngineSpec; readonly scheduling: Scheduling }
   /** `credit`: tokens that may be sent before more credit comes. */
   | { readonly type: "submit"; readonly request: GenerationRequest; readonly credit: number }
   /** Nobody reads this request any more. Not answered. */
@@ -51,7 +52,7 @@ export type EngineMessage =
 
 /** Service worker → main thread of the engine process. */
 export type WorkerToMain =
-  | { readonly type: "open"; readonly spec: EngineSpec }
+  | Extract<HostMessage, { type: "open" }>
   | { readonly type: "submit"; readonly prepared: PreparedRequest; readonly credit: number }
   | { readonly type: "cancel"; readonly id: string }
   | { readonly type: "credit"; readonly id: string; readonly tokens: number }
@@ -72,8 +73,10 @@ export type MainToWorker =
 export interface TextJob {
   readonly request: GenerationRequest;
   readonly contextLength: number;
-  /** Of the `submit` that it came with; the text worker does not look at it. */
+  /** Of the `submit` that it came with; the text worker does not look at these. */
   readonly credit: number;
+  /** When that came, on the service worker's clock, in ms. */
+  readonly arrived: number;
 }
 
 /** Service worker → text worker: the vocabulary once, as soon as there is one, and then jobs. */

@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
+import { systemClock } from "../core/clock.ts";
 import { Channel } from "./channel.ts";
 import { startWorker } from "./entry-point.ts";
 import { parseHostMessage } from "./message-schemas.ts";
@@ -24,8 +25,10 @@ let engine: Opened | undefined;
 const textJobs = new TextJobs({
   limits: textLimits,
   startWorker: () => startWorker("text-worker", { resourceLimits: { maxOldGenerationSizeMb: textWorkerHeapMb } }),
-  onPrepared: ({ request, credit }, promptTokens) =>
-    tellMain({ type: "submit", prepared: { request, promptTokens }, credit }),
+  onPrepared: ({ request, credit, arrived }, promptTokens) => {
+    const waitedMs = systemClock.now() - arrived;
+    tellMain({ type: "submit", prepared: { request, promptTokens, waitedMs }, credit });
+  },
   onFailed: ({ request }, error) => channel.send({ type: "request-failed", id: request.id, error }),
 });
 
@@ -63,7 +66,7 @@ function receive(message: HostMessage): void {
 
 function submit({ request, credit }: Extract<HostMessage, { type: "submit" }>): void {
   if (engine === undefined) throw new Error("a request came before the engine was ready");
-  textJobs.add({ request, credit, contextLength: engine.info.contextPerSlot });
+  textJobs.add({ request, credit, contextLength: engine.info.contextPerSlot, arrived: systemClock.now() });
 }
 
 function onOpened(opened: Opened): void {

@@ -25,7 +25,12 @@ function setUp() {
   });
   jobs.open({ kind: "fake", options: "" });
   const add = (id: string, text: string): void =>
-    jobs.add({ request: { id, prompt: { kind: "text", text } } as GenerationRequest, contextLength: 9, credit: 1 });
+    jobs.add({
+      request: { id, prompt: { kind: "text", text } } as GenerationRequest,
+      contextLength: 9,
+      credit: 1,
+      arrived: 0,
+    });
   return { jobs, add, answers, answered: (count: number) => vi.waitUntil(() => answers.length === count, 5000) };
 }
 

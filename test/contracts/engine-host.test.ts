@@ -7,6 +7,7 @@ import { pino } from "pino";
 import { expect, test, vi } from "vitest";
 import { defaultPlan } from "../../src/core/execution-plan.ts";
 import type { GenerationEvent, GenerationRequest } from "../../src/core/generation.ts";
+import { defaultScheduling } from "../../src/core/scheduling.ts";
 import { EngineChild } from "../../src/host/engine-child.ts";
 import { EngineHost } from "../../src/host/engine-host.ts";
 import { someSampling } from "../../src/inference/testing.ts";
@@ -20,7 +21,7 @@ function startHost(engine: string, limits: Partial<LivenessLimits> = {}): Engine
   const plan = { ...defaultPlan("fake-model", 2), slots: 4 };
   return EngineHost.start(
     { engine, plan },
-    { modelId: "fake", logger: silent, limits: { ...livenessLimits, ...limits } },
+    { modelId: "fake", scheduling: defaultScheduling, logger: silent, limits: { ...livenessLimits, ...limits } },
   );
 }
 

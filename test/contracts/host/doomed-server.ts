@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import { defaultPlan } from "../../../src/core/execution-plan.ts";
 import { newId } from "../../../src/core/ids.ts";
+import { defaultScheduling } from "../../../src/core/scheduling.ts";
 import { EngineHost } from "../../../src/host/engine-host.ts";
 import { someSampling } from "../../../src/inference/testing.ts";
 
@@ -8,7 +9,7 @@ import { someSampling } from "../../../src/inference/testing.ts";
 
 const host = EngineHost.start(
   { engine: process.argv[2]!, plan: defaultPlan("fake-model", 1) },
-  { modelId: "fake", logger: pino({ level: "silent" }) },
+  { modelId: "fake", scheduling: defaultScheduling, logger: pino({ level: "silent" }) },
 );
 console.log(host.pid);
 await host.ready();

@@ -7,14 +7,13 @@ import { byPlace, placeOf } from "./turns.ts";
 /** Where a sequence without a deadline stands among the others: as if it were due so long after its place, in ms. */
 export const HORIZON_MS = 60_000;
 
+const compare = inOrder(byLane, byFeasibility, byDue, byPlace);
+
 /**
  * Within a lane, the earliest deadline first among those that can still be met; the others come behind them, and end at
- * their deadline. One without a deadline can always be met: it comes first at last.
+ * their deadline. One without a deadline can always be met, and comes first when it is the oldest by far.
  */
-export const deadline: Policy = {
-  compare: inOrder(byLane, byFeasibility, byDue, byPlace),
-  preempts: preemption({ urgency: byLane, precedence: inOrder(byFeasibility, byDeadline) }),
-};
+export const deadline: Policy = { compare, preempts: preemption({ urgency: byLane, compare }) };
 
 function byFeasibility(a: Sequence, b: Sequence, view: PolicyView): number {
   return lateness(a, view) - lateness(b, view);
@@ -31,9 +30,4 @@ function byDue(a: Sequence, b: Sequence): number {
 
 function dueOf(sequence: Sequence): number {
   return sequence.deadline === Infinity ? placeOf(sequence) + HORIZON_MS : sequence.deadline;
-}
-
-/** Turns go round among those that have no deadline. */
-function byDeadline(a: Sequence, b: Sequence): number {
-  return ascending(a.deadline, b.deadline);
 }

@@ -10,11 +10,10 @@ import { byPlace } from "./turns.ts";
  */
 export const QUANTUM = 256;
 
+const compare = inOrder(byLane, byShare, byPlace);
+
 /** Within a lane, who was served the least for its weight (Sheng et al., OSDI 2024); within a tenant as `fifo`. */
-export const fair: Policy = {
-  compare: inOrder(byLane, byShare, byPlace),
-  preempts: preemption({ urgency: byLane, precedence: byShare, isOwed }),
-};
+export const fair: Policy = { compare, preempts: preemption({ urgency: byLane, compare, isOwed }) };
 
 function byShare(a: Sequence, b: Sequence, { shares }: PolicyView): number {
   return a.tenant.name === b.tenant.name ? 0 : ascending(shares.served(a.tenant.name), shares.served(b.tenant.name));

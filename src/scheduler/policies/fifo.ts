@@ -5,5 +5,5 @@ import { byPlace } from "./turns.ts";
 /** In order of arrival and turns, whatever the lane. */
 export const fifo: Policy = {
   compare: byPlace,
-  preempts: preemption({ urgency: () => 0 }),
+  preempts: preemption({ urgency: () => 0, compare: byPlace }),
 };

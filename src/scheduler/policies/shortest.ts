@@ -4,11 +4,10 @@ import type { Policy, PolicyView } from "./policy.ts";
 import { preemption } from "./preemption.ts";
 import { byPlace } from "./turns.ts";
 
+const compare = inOrder(byLane, byLength, byPlace);
+
 /** Within a lane, the highest response ratio first; of those that came just now, the shortest. */
-export const shortest: Policy = {
-  compare: inOrder(byLane, byLength, byPlace),
-  preempts: preemption({ urgency: byLane, precedence: byLength }),
-};
+export const shortest: Policy = { compare, preempts: preemption({ urgency: byLane, compare }) };
 
 function byLength(a: Sequence, b: Sequence, view: PolicyView): number {
   const remainingA = remainingOf(a, view);

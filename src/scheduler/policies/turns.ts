@@ -5,9 +5,10 @@ import type { Order } from "./policy.ts";
 /**
  * Each turn that it has used puts a sequence so far back, in ms. New requests so come before long answers, which keeps
  * the time to the first token short when there are more requests than slots; but not for ever, as they would if turns
- * were compared first: an answer that gets less than a turn in that time comes before what is new.
+ * were compared first. With 64 tokens to a turn it is the speed of reading: an answer that has come slower than that
+ * since it was asked for does not give way.
  */
-export const TURN_MS = 5000;
+export const TURN_MS = 15_000;
 
 /** Whole turns that a running sequence has generated since it got its slot: add them to `turns` when it gives it up. */
 export function usedTurns({ length, turnStart }: Sequence, turnTokens: number): number {
@@ -22,9 +23,3 @@ export function placeOf({ arrived, turns }: Sequence): number {
 /** Turns and arrival; and the id, so that every order that ends with this one is total. */
 export const byPlace: Order = (a, b) =>
   ascending(placeOf(a), placeOf(b)) || ascending(a.turns, b.turns) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
-
-/** Whether `challenger` is before `holder` once the turns that it has had in its slot count. */
-export function turnPasses(challenger: Sequence, holder: Sequence, turnTokens: number): boolean {
-  const turns = holder.turns + usedTurns(holder, turnTokens);
-  return challenger.turns < turns || placeOf(challenger) < holder.arrived + turns * TURN_MS;
-}

@@ -1,19 +1,24 @@
 import { systemClock, type Clock } from "../core/clock.ts";
-import type { ErrorBody } from "../core/errors.ts";
+import { failure, type ErrorBody, type MillraceError } from "../core/errors.ts";
 import type { FinishReason, GenerationEvent, GenerationRequest } from "../core/generation.ts";
+import { defaultScheduling, type Scheduling } from "../core/scheduling.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { SequenceEvent } from "../scheduler/apply-step.ts";
 import type { StepLimits } from "../scheduler/plan-step.ts";
 import { newSequence, type Sequence } from "../scheduler/sequence.ts";
-import { StepLoop, type StepReport } from "../scheduler/step-loop.ts";
+import { StepLoop, type StepReport, type StepWatch } from "../scheduler/step-loop.ts";
+import { refusal } from "../scheduler/admission.ts";
 import { Detokenizer } from "./detokenizer.ts";
 import { createSampler } from "./sampler.ts";
+import { messageBoundaries, SharedPrefixes } from "./prompt-marks.ts";
 import { StopMatcher } from "./stop-matcher.ts";
 
 /** A request whose prompt is tokens: nothing that takes long is left to do but the steps. */
 export interface PreparedRequest {
   readonly request: GenerationRequest;
   readonly promptTokens: Int32Array;
+  /** Since the request arrived, in ms. */
+  readonly waitedMs: number;
 }
 
 /** What one request has to say after a step: an event, or the error that ends it. */
@@ -23,12 +28,15 @@ export type RequestEvent =
 
 export interface InferenceOptions {
   readonly limits?: StepLimits;
+  readonly scheduling?: Scheduling;
   readonly clock?: Clock;
+  readonly watch?: StepWatch;
   /** Gets the events of one step at once; without a report they are older than the next step. */
   readonly onStep: (events: readonly RequestEvent[], report: StepReport | undefined) => void;
 }
 
 interface Generation {
+  readonly request: GenerationRequest;
   readonly sequence: Sequence;
   readonly detokenizer: Detokenizer;
   readonly stops: StopMatcher;
@@ -38,14 +46,21 @@ interface Generation {
 export class Inference {
   readonly #engine: Engine;
   readonly #loop: StepLoop;
+  readonly #clock: Clock;
+  readonly #shared: SharedPrefixes;
   readonly #generations = new Map<string, Generation>();
   #events: RequestEvent[] = [];
 
   constructor(engine: Engine, options: InferenceOptions) {
+    const { scheduling = defaultScheduling, clock = systemClock, watch } = options;
     this.#engine = engine;
+    this.#clock = clock;
+    this.#shared = new SharedPrefixes(scheduling.sharedPrefixes, engine.vocabulary);
     this.#loop = new StepLoop(engine, {
       limits: options.limits ?? { prefillTokens: engine.plan.microBatch },
-      clock: options.clock ?? systemClock,
+      scheduling,
+      clock,
+      watch,
       onEvent: (event) => this.#onEvent(event),
       onStep: (report) => {
         const events = this.#events;
@@ -56,17 +71,16 @@ export class Inference {
   }
 
   /** `credit`: tokens that the reader will take before it asks for more. */
-  submit({ request, promptTokens }: PreparedRequest, credit: number): void {
-    const { vocabulary, info } = this.#engine;
-    const sequence = newSequence({
-      id: request.id,
-      prompt: promptTokens,
-      limit: Math.min(info.contextPerSlot, promptTokens.length + (request.maxTokens ?? Infinity)),
-      credit,
-      sample: createSampler(request.sampling, 0),
-      endsGeneration: request.ignoreEos ? () => false : (token) => vocabulary.endsGeneration(token),
-    });
+  submit(prepared: PreparedRequest, credit: number): void {
+    const { request, promptTokens } = prepared;
+    const sequence = this.#newSequence(prepared, credit);
+    const refused = refusal(this.#loop.state, sequence, this.#clock.now());
+    if (refused !== undefined) {
+      this.#fail(request.id, refused);
+      return this.#loop.wake();
+    }
     this.#generations.set(request.id, {
+      request,
       sequence,
       detokenizer: new Detokenizer(),
       stops: new StopMatcher(request.stop),
@@ -93,6 +107,25 @@ export class Inference {
     await this.#loop.run(signal);
   }
 
+  #newSequence({ request, promptTokens, waitedMs }: PreparedRequest, credit: number): Sequence {
+    const { vocabulary, info } = this.#engine;
+    const arrived = this.#clock.now() - waitedMs;
+    return newSequence({
+      id: request.id,
+      tenant: request.tenant,
+      lane: request.lane,
+      arrived,
+      deadline: arrived + (request.timeoutMs ?? Infinity),
+      prompt: promptTokens,
+      limit: Math.min(info.contextPerSlot, promptTokens.length + (request.maxTokens ?? Infinity)),
+      credit,
+      boundaries: messageBoundaries(promptTokens, vocabulary),
+      sharedLength: this.#shared.lengthIn(request, promptTokens),
+      sample: createSampler(request.sampling, 0),
+      endsGeneration: request.ignoreEos ? () => false : (token) => vocabulary.endsGeneration(token),
+    });
+  }
+
   #onEvent(event: SequenceEvent): void {
     const id = event.sequence.id;
     const generation = this.#generations.get(id);
@@ -106,6 +139,9 @@ export class Inference {
         if (text !== "") this.#emit(id, { type: "text-delta", text, tokens: [] });
         return this.#finish(id, generation, rest.stopped ? "stop" : event.reason);
       }
+      case "expired":
+        this.#generations.delete(id);
+        return this.#fail(id, failure("deadline_exceeded", { timeout: generation.request.timeoutMs! / 1000 }));
     }
   }
 
@@ -119,9 +155,13 @@ export class Inference {
 
   #finish(id: string, { sequence }: Generation, reason: FinishReason): void {
     this.#generations.delete(id);
-    const { promptLength, length } = sequence;
-    const usage = { promptTokens: promptLength, completionTokens: length - promptLength };
+    const { promptLength, length, cached } = sequence;
+    const usage = { promptTokens: promptLength, cachedTokens: cached ?? 0, completionTokens: length - promptLength };
     this.#emit(id, { type: "finished", reason, usage });
+  }
+
+  #fail(id: string, error: MillraceError): void {
+    this.#events.push({ id, error: error.toBody() });
   }
 
   #emit(id: string, event: GenerationEvent): void {

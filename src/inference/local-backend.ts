@@ -40,7 +40,7 @@ export class LocalBackend implements Backend {
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       if (signal.aborted) throw failure("request_cancelled", undefined);
-      this.#inference.submit({ request, promptTokens }, Infinity);
+      this.#inference.submit({ request, promptTokens, waitedMs: 0 }, Infinity);
       for (;;) {
         const event = await queue.next();
         yield event;

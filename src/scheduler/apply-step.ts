@@ -6,28 +6,39 @@ import { removeSequence, type SchedulerState } from "./state.ts";
 
 export type SequenceEvent =
   | { readonly type: "token"; readonly sequence: Sequence; readonly token: number }
-  | { readonly type: "finished"; readonly sequence: Sequence; readonly reason: FinishReason };
+  | { readonly type: "finished"; readonly sequence: Sequence; readonly reason: FinishReason }
+  /** Its deadline has passed. */
+  | { readonly type: "expired"; readonly sequence: Sequence };
 
-/** Gives the plan's sequences their slots: they run from here on. */
-export function applyStarts(state: SchedulerState, plan: StepPlan): void {
-  for (const { sequence, slot } of plan.starts) {
-    state.slots.take(slot);
-    sequence.slot = slot;
-    state.running.push(sequence);
-  }
-  state.waiting.splice(0, plan.starts.length);
-}
+/** How fast the average of answer lengths follows. */
+const answerWeight = 0.05;
 
 /** Books what a completed step computed, samples where nothing is pending any more, and ends what is at its end. */
-export function applyStep(state: SchedulerState, plan: StepPlan, output: StepOutput): SequenceEvent[] {
+export function applyStep(
+  state: SchedulerState,
+  plan: StepPlan,
+  { output, now }: { readonly output: StepOutput; readonly now: number },
+): SequenceEvent[] {
   const events: SequenceEvent[] = [];
   plan.items.forEach((item, index) => {
-    item.sequence.computed += item.count;
+    const { sequence, count } = item;
+    sequence.computed += count;
+    const isDecode = count === 1 && samplesAfter(item);
+    state.shares.charge(sequence.tenant, isDecode ? { prefill: 0, decode: 1 } : { prefill: count, decode: 0 });
+    state.laneAges.served(sequence.lane, now);
     if (!samplesAfter(item)) return;
-    const token = item.sequence.sample(output.logits(index), item.sequence);
-    events.push(...append(state, item.sequence, token));
+    const token = sequence.sample(output.logits(index), sequence);
+    events.push(...append(state, sequence, token));
   });
+  state.gapSteps = hasGap(state) ? state.gapSteps + 1 : 0;
   return events;
+}
+
+/** Takes out what has passed its deadline. */
+export function expire(state: SchedulerState, now: number): SequenceEvent[] {
+  const late = [...state.running, ...state.waiting].filter(({ deadline }) => deadline <= now);
+  for (const sequence of late) removeSequence(state, sequence);
+  return late.map((sequence) => ({ type: "expired", sequence }));
 }
 
 /** The item reaches the end of its sequence, so its last token must give logits. */
@@ -40,9 +51,15 @@ function append(state: SchedulerState, sequence: Sequence, token: number): Seque
   sequence.credit--;
   const reason = sequence.endsGeneration(token) ? "stop" : sequence.length >= sequence.limit ? "length" : undefined;
   if (reason === undefined) return [{ type: "token", sequence, token }];
+  state.answerTokens += answerWeight * (sequence.length - sequence.promptLength - state.answerTokens);
   removeSequence(state, sequence);
   return [
     { type: "token", sequence, token },
     { type: "finished", sequence, reason },
   ];
+}
+
+function hasGap({ slots, running }: SchedulerState): boolean {
+  const idle = slots.lowestIdle();
+  return idle !== undefined && running.some(({ slot }) => slot! > idle);
 }

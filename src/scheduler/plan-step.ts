@@ -1,8 +1,11 @@
+import type { Wait } from "./plan-move.ts";
+import { prefillBudget } from "./prefill-budget.ts";
 import { pending, type Sequence } from "./sequence.ts";
-import type { SchedulerState } from "./state.ts";
+import { viewOf, type SchedulerState } from "./state.ts";
+import type { StepShape } from "./step-cost.ts";
 
 export interface StepLimits {
-  /** Most prefill tokens of one step, shared by prompts in order of arrival: it bounds the wait of running streams. */
+  /** Most prefill tokens of one step in any case. */
   readonly prefillTokens: number;
 }
 
@@ -15,29 +18,90 @@ export interface PlanItem {
 }
 
 export interface StepPlan {
-  /** Sequences that get a slot now; the slot is cleared before the step. */
-  readonly starts: readonly { readonly sequence: Sequence; readonly slot: number }[];
   readonly items: readonly PlanItem[];
 }
 
-/** Decides who runs in the next step. Changes nothing. */
-export function planStep(state: SchedulerState, limits: StepLimits): StepPlan {
-  const starts = state.slots
-    .next(state.waiting.length)
-    .map((slot, index) => ({ slot, sequence: state.waiting[index]! }));
-  const running = state.running.map((sequence) => ({ sequence, slot: sequence.slot! }));
-  const ready = [...running, ...starts].filter(({ sequence }) => sequence.credit > 0);
+/** What is asked of a plan beside the state. */
+export interface StepQuestion {
+  readonly limits: StepLimits;
+  /** Prompts of which others wait for a part: a step ends there, so that they can go on with it. */
+  readonly waits: readonly Wait[];
+  /** In ms. */
+  readonly now: number;
+}
 
-  const items: PlanItem[] = [];
-  let prefillTokens = limits.prefillTokens;
-  for (const { sequence, slot } of ready) {
-    // A decode always takes part: it is one token. Cutting prompts for its sake would cost passes of their own.
-    const isDecode = pending(sequence) === 1;
-    const count = isDecode ? 1 : Math.min(pending(sequence), prefillTokens);
-    if (count === 0) continue;
-    items.push({ sequence, slot, from: sequence.computed, count });
-    if (!isDecode) prefillTokens -= count;
+/** A prompt of a lane that yields to others never fills a step beyond this: they would have to wait for its end. */
+const mostOfLowerLane = 64;
+
+/** Decides what the next step computes, of the sequences that run. Changes nothing. */
+export function planStep(state: SchedulerState, question: StepQuestion): StepPlan {
+  const { laneAges, policy } = state;
+  const { now } = question;
+  const view = viewOf(state, now);
+  const rank = (sequence: Sequence) => laneAges.rank(sequence.lane, now);
+  const ready = state.running.filter(({ credit }) => credit > 0);
+  const prefills = ready.filter((sequence) => pending(sequence) > 1).sort((a, b) => policy.compare(a, b, view));
+  const first = prefills[0];
+  const ofDecodes = ready.filter((sequence) => pending(sequence) === 1);
+  // A pass for decodes and one for a prompt cost their sum: a lower lane's decodes can as well wait for a prompt.
+  const decodes = first === undefined ? ofDecodes : ofDecodes.filter((sequence) => rank(sequence) <= rank(first));
+
+  const items: PlanItem[] = decodes.map((sequence) => item(sequence, 1));
+  if (first !== undefined) {
+    let left = budgetFor(state, { first, decodes, question });
+    for (const sequence of prefills) {
+      const count = Math.min(pending(sequence), left, untilStop(state, sequence, question.waits));
+      if (count === 0) continue;
+      items.push(item(sequence, count));
+      left -= count;
+    }
   }
-  // Who takes part is decided by order of arrival; how the batch is laid out, by what the engine computes fastest.
-  return { starts, items: items.toSorted((a, b) => a.slot - b.slot) };
+  // Who takes part is decided by policy; how the batch is laid out, by what the engine computes fastest.
+  return { items: items.sort((a, b) => a.slot - b.slot) };
+}
+
+/** What a plan's step consists of, as its cost is known by. */
+export function shapeOf({ items }: StepPlan): StepShape {
+  const shape = { prefillTokens: 0, prefillContext: 0, prefills: 0, decodes: 0, decodeContext: 0 };
+  for (const { sequence, from, count } of items) {
+    if (count === 1 && sequence.length - from === 1) {
+      shape.decodes++;
+      shape.decodeContext += from;
+    } else {
+      shape.prefills++;
+      shape.prefillTokens += count;
+      shape.prefillContext += count * from + (count * (count - 1)) / 2;
+    }
+  }
+  return shape;
+}
+
+interface Prefilling {
+  readonly first: Sequence;
+  readonly decodes: readonly Sequence[];
+  readonly question: StepQuestion;
+}
+
+/** Prefill tokens of this step, so that no stream waits longer than it may. */
+function budgetFor(state: SchedulerState, { first, decodes, question }: Prefilling): number {
+  const { cost, scheduling, laneAges } = state;
+  const lowest = laneAges.rank(first.lane, question.now);
+  const yields = lowest > 0 && scheduling.policy !== "fifo";
+  const most = yields ? Math.min(mostOfLowerLane, question.limits.prefillTokens) : question.limits.prefillTokens;
+  const decodeContext = decodes.reduce((sum, { length }) => sum + length, 0);
+  const target = scheduling.targetItl;
+  return prefillBudget({ cost, target, decodes: decodes.length, decodeContext, from: first.computed, most });
+}
+
+/** Tokens until the next position at which something must be done with what is computed. */
+function untilStop({ cache }: SchedulerState, sequence: Sequence, waits: readonly Wait[]): number {
+  const { computed, boundaries } = sequence;
+  let stop = Infinity;
+  for (const { on, length } of waits) if (on === sequence && length > computed) stop = Math.min(stop, length);
+  if (cache.enabled && cache.exactOnly) stop = Math.min(stop, boundaries.find((at) => at > computed) ?? Infinity);
+  return stop - computed;
+}
+
+function item(sequence: Sequence, count: number): PlanItem {
+  return { sequence, slot: sequence.slot!, from: sequence.computed, count };
 }

@@ -35,7 +35,7 @@ export interface Sequence extends TokenHistory {
   /** Tokens that its reader will still take; at 0 it pauses. */
   credit: number;
   /** Positions in the prompt at which a message ends, ascending: where a memory that cannot be cut is worth a snapshot. */
-  readonly boundaries: readonly number[];
+  boundaries: readonly number[];
   /** So many tokens of the prompt may be taken from other tenants, and given to them. */
   readonly sharedLength: number;
   /** Tokens of the prompt that the prefix cache gave when it first got a slot; undefined until then. */

@@ -1,38 +1,55 @@
-/** The engine's slots: each is free or held by one sequence. Law: `free + held === total`. */
+import type { Prefix } from "./prefix-cache.ts";
+
+/**
+ * What the engine's slots hold: nothing, the prefix of a running sequence, or one that rests there for whoever continues
+ * it. Law: `free + resting + running === total`.
+ */
 export class Slots {
-  readonly total: number;
-  /** Ascending: the lowest are given first, which keeps the held ones together (see `Engine.step`). */
-  readonly #free: number[];
+  readonly #contents: (Prefix | undefined)[];
 
   constructor(total: number) {
-    this.total = total;
-    this.#free = Array.from({ length: total }, (_, slot) => slot);
+    this.#contents = Array.from({ length: total }, () => undefined);
+  }
+
+  get total(): number {
+    return this.#contents.length;
   }
 
   get free(): number {
-    return this.#free.length;
+    return this.#count((prefix) => prefix === undefined);
   }
 
-  get held(): number {
-    return this.total - this.#free.length;
+  get resting(): number {
+    return this.#count((prefix) => prefix?.place.kind === "resting");
   }
 
-  /** The slots that the next `take()`s will give, in that order. */
-  next(count: number): readonly number[] {
-    return this.#free.slice(0, count);
+  get running(): number {
+    return this.#count((prefix) => prefix?.place.kind === "running");
   }
 
-  take(slot: number): void {
-    const index = this.#free.indexOf(slot);
-    if (index < 0) throw new Error(`slot ${slot} is not free (${this.free} of ${this.total} are)`);
-    this.#free.splice(index, 1);
+  at(slot: number): Prefix | undefined {
+    return this.#contents[slot];
   }
 
-  release(slot: number): void {
-    if (slot < 0 || slot >= this.total || this.#free.includes(slot)) {
-      throw new Error(`slot ${slot} is not held (${this.held} of ${this.total} are)`);
+  /** The lowest slot in which nothing runs: low ones keep the running ones together (see `Engine.step`). */
+  lowestIdle(): number | undefined {
+    const slot = this.#contents.findIndex((prefix) => prefix?.place.kind !== "running");
+    return slot < 0 ? undefined : slot;
+  }
+
+  put(slot: number, prefix: Prefix): void {
+    if (slot < 0 || slot >= this.total || this.#contents[slot] !== undefined) {
+      throw new Error(`slot ${slot} of ${this.total} is not free (${this.free} are)`);
     }
-    this.#free.push(slot);
-    this.#free.sort((a, b) => a - b);
+    this.#contents[slot] = prefix;
+  }
+
+  clear(slot: number): void {
+    if (this.#contents[slot] === undefined) throw new Error(`slot ${slot} of ${this.total} holds nothing`);
+    this.#contents[slot] = undefined;
+  }
+
+  #count(is: (prefix: Prefix | undefined) => boolean): number {
+    return this.#contents.reduce((count, prefix) => count + (is(prefix) ? 1 : 0), 0);
   }
 }

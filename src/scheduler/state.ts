@@ -1,37 +1,116 @@
+import type { Scheduling } from "../core/scheduling.ts";
+import type { Engine } from "../engine/engine.ts";
+import { LaneAges } from "./lane-ages.ts";
+import { policies } from "./policies/policies.ts";
+import type { Policy, PolicyView } from "./policies/policy.ts";
+import { PrefixCache, type Prefix } from "./prefix-cache.ts";
 import type { Sequence } from "./sequence.ts";
+import { Shares } from "./shares.ts";
 import { Slots } from "./slots.ts";
+import { StepCost } from "./step-cost.ts";
+import { remainingMs } from "./forecast.ts";
 
-/** All that `planStep` knows and `applyStep` may change. */
+/** All that planning knows and applying may change. */
 export interface SchedulerState {
-  /** Without a slot, in order of arrival. */
+  readonly scheduling: Scheduling;
+  readonly policy: Policy;
+  /** Without a slot, in order of arrival; those that gave theirs up are at the end. */
   readonly waiting: Sequence[];
   /** With a slot, in order of their start. */
   readonly running: Sequence[];
   readonly slots: Slots;
+  readonly cache: PrefixCache;
+  readonly cost: StepCost;
+  readonly shares: Shares;
+  readonly laneAges: LaneAges;
+  /** Steps in a row in which an idle slot lay between running ones. */
+  gapSteps: number;
+  /** Tokens that answers have had, on average of the last ones. */
+  answerTokens: number;
 }
 
-export function newState(slots: number): SchedulerState {
-  return { waiting: [], running: [], slots: new Slots(slots) };
+type EngineFacts = Pick<Engine, "plan" | "info">;
+
+export function newState({ plan, info }: EngineFacts, scheduling: Scheduling): SchedulerState {
+  return {
+    scheduling,
+    policy: policies[scheduling.policy],
+    waiting: [],
+    running: [],
+    slots: new Slots(plan.slots),
+    cache: new PrefixCache({
+      capabilities: info.capabilities,
+      budget: scheduling.cacheMemory,
+      enabled: plan.kvReuse,
+    }),
+    cost: new StepCost(),
+    shares: new Shares(),
+    laneAges: new LaneAges(scheduling.ageingMs),
+    gapSteps: 0,
+    answerTokens: 128,
+  };
 }
 
-/** Takes a sequence out, wherever it is, and frees its slot. A sequence that is not there is left alone. */
+/** What policies look at. */
+export function viewOf(state: SchedulerState, now: number): PolicyView {
+  const { shares, laneAges } = state;
+  return { now, shares, laneAges, remainingMs: (sequence) => remainingMs(state, sequence) };
+}
+
+/** Puts a sequence into the queue: a new one, or one that gave up its slot. */
+export function enqueue({ waiting, shares }: SchedulerState, sequence: Sequence): void {
+  if (!waiting.some(({ tenant }) => tenant.name === sequence.tenant.name)) shares.activate(sequence.tenant);
+  waiting.push(sequence);
+}
+
+export function dequeue({ waiting, shares }: SchedulerState, sequence: Sequence): void {
+  waiting.splice(waiting.indexOf(sequence), 1);
+  if (!waiting.some(({ tenant }) => tenant.name === sequence.tenant.name)) shares.deactivate(sequence.tenant);
+}
+
+/** Takes a sequence out, wherever it is. What it has computed stays in its slot for others. One that is not there is left alone. */
 export function removeSequence(state: SchedulerState, sequence: Sequence): void {
-  const from = sequence.slot === undefined ? state.waiting : state.running;
-  const index = from.indexOf(sequence);
-  if (index < 0) return;
-  from.splice(index, 1);
-  if (sequence.slot !== undefined) state.slots.release(sequence.slot);
+  const { waiting, running } = state;
+  if (waiting.includes(sequence)) dequeue(state, sequence);
+  if (!running.includes(sequence)) return;
+  running.splice(running.indexOf(sequence), 1);
+  rest(state, sequence);
 }
 
-/** Throws when a slot leaked or is held twice: run after every step in tests, and whenever the loop is idle. */
-export function checkConservation(state: SchedulerState): void {
-  const { running, waiting, slots } = state;
-  const distinct = new Set(running.map((sequence) => sequence.slot));
-  const lost = slots.held !== running.length || distinct.size !== running.length || distinct.has(undefined);
-  if (lost || waiting.some((sequence) => sequence.slot !== undefined)) {
-    throw new Error(
-      `slots are out of balance: ${slots.free} free + ${slots.held} held of ${slots.total}, ` +
-        `${running.length} running in ${distinct.size} slots`,
-    );
-  }
+/** Turns what a running sequence has computed into a resting prefix; returns that, if there is anything to keep. */
+export function rest(state: SchedulerState, sequence: Sequence): Prefix | undefined {
+  const { slots, cache } = state;
+  const slot = sequence.slot!;
+  const { uses, ...running } = slots.at(slot)!;
+  cache.remove(slots.at(slot)!);
+  slots.clear(slot);
+  const length = sequence.computed;
+  sequence.slot = undefined;
+  sequence.computed = 0;
+  if (!cache.enabled || length === 0) return undefined;
+  const prefix = cache.add({ ...running, length, place: { kind: "resting", slot } });
+  prefix.uses = uses;
+  slots.put(slot, prefix);
+  return prefix;
+}
+
+/** Throws when a slot or parking memory leaked or is held twice: run after every step in tests, and whenever the loop is idle. */
+export function checkConservation({ running, waiting, slots, cache }: SchedulerState): void {
+  const astray = running.filter(({ slot }, index) => {
+    const place = slot === undefined ? undefined : slots.at(slot)?.place;
+    return place?.kind !== "running" || place.sequence !== running[index];
+  });
+  const { parkedBytes, pooledBytes, budget } = cache.parking;
+  const booked = [...cache.parked].reduce(
+    (sum, { place }) => sum + (place.kind === "parked" ? place.saved.bytes.buffer.byteLength : NaN),
+    0,
+  );
+  const lost = slots.free + slots.resting + slots.running !== slots.total || slots.running !== running.length;
+  const overfull = parkedBytes + pooledBytes > budget || booked !== parkedBytes;
+  if (!lost && !overfull && astray.length === 0 && waiting.every(({ slot }) => slot === undefined)) return;
+  throw new Error(
+    `slots are out of balance: ${slots.free} free + ${slots.resting} resting + ${slots.running} running of ` +
+      `${slots.total}, ${running.length} sequences run and ${astray.length} of them astray, ${parkedBytes} bytes parked ` +
+      `(${booked} booked) + ${pooledBytes} pooled of ${budget}`,
+  );
 }

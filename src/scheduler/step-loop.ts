@@ -1,10 +1,14 @@
 import type { Clock } from "../core/clock.ts";
+import type { Scheduling } from "../core/scheduling.ts";
 import type { Batch, Engine } from "../engine/engine.ts";
-import { applyStarts, applyStep, samplesAfter, type SequenceEvent } from "./apply-step.ts";
-import { planStep, type StepLimits, type StepPlan } from "./plan-step.ts";
+import { Mover } from "./apply-move.ts";
+import { applyStep, expire, samplesAfter, type SequenceEvent } from "./apply-step.ts";
+import { drainMs } from "./forecast.ts";
+import { planMove, type Wait } from "./plan-move.ts";
+import { planStep, shapeOf, type StepLimits, type StepPlan } from "./plan-step.ts";
 import type { Sequence } from "./sequence.ts";
 import { ThreadGovernor } from "./thread-governor.ts";
-import { checkConservation, newState, removeSequence, type SchedulerState } from "./state.ts";
+import { enqueue, checkConservation, newState, removeSequence, type SchedulerState } from "./state.ts";
 
 /** What one step was: the raw material of every metric. */
 export interface StepReport {
@@ -17,85 +21,122 @@ export interface StepReport {
   readonly sequences: number;
   /** Engine threads that the loop has settled on. */
   readonly threads: number;
-  /** After the step. */
+  /** Sequences, after the step, and tokens of those that wait. */
   readonly running: number;
   readonly waiting: number;
+  readonly waitingTokens: number;
+  /** Predicted ms until what is there now has been served. */
+  readonly drainMs: number;
+}
+
+/** Sees steps begin and end; others can look there while this thread is inside one. */
+export interface StepWatch {
+  beginStep(tokens: number): void;
+  endStep(): void;
 }
 
 export interface StepLoopOptions {
   readonly limits: StepLimits;
+  readonly scheduling: Scheduling;
   readonly clock: Clock;
+  readonly watch?: StepWatch | undefined;
   /** Called for each event of a step, at once; it may remove sequences. */
   readonly onEvent: (event: SequenceEvent) => void;
   /** Called after each step, and with no report whenever the loop runs out of work. */
   readonly onStep: (report: StepReport | undefined) => void;
 }
 
-/** Drives one engine: plan, step, apply, and a turn for the event loop, where submissions and cancels get in. */
+/** Drives one engine: moves, plan, step, apply, and a turn for the event loop, where submissions and cancels get in. */
 export class StepLoop {
+  readonly state: SchedulerState;
   readonly #engine: Engine;
   readonly #options: StepLoopOptions;
-  readonly #state: SchedulerState;
+  readonly #mover: Mover;
   readonly #governor: ThreadGovernor;
   #threads: number;
   #steps = 0;
   #wake: () => void = () => {};
 
   constructor(engine: Engine, options: StepLoopOptions) {
+    this.state = newState(engine, options.scheduling);
     this.#engine = engine;
     this.#options = options;
-    this.#state = newState(engine.plan.slots);
+    this.#mover = new Mover(this.state, engine);
     this.#threads = engine.plan.threads;
     this.#governor = new ThreadGovernor(this.#threads);
   }
 
   add(sequence: Sequence): void {
-    this.#state.waiting.push(sequence);
-    this.#wake();
+    enqueue(this.state, sequence);
+    this.wake();
   }
 
   /** Frees all that the sequence holds; it is in no later step. */
   remove(sequence: Sequence): void {
-    removeSequence(this.#state, sequence);
-    this.#wake();
+    removeSequence(this.state, sequence);
+    this.wake();
   }
 
   credit(sequence: Sequence, tokens: number): void {
     sequence.credit += tokens;
+    this.wake();
+  }
+
+  /** Looks again for work, and calls `onStep` in any case. */
+  wake(): void {
     this.#wake();
   }
 
   /** Runs until `signal` aborts. An error of the engine is thrown: the engine is not to be trusted after it. */
   async run(signal: AbortSignal): Promise<void> {
-    const { limits, clock, onEvent, onStep } = this.#options;
-    signal.addEventListener("abort", () => this.#wake(), { once: true });
+    const { clock, limits, onEvent, onStep } = this.#options;
+    signal.addEventListener("abort", () => this.wake(), { once: true });
     while (!signal.aborted) {
-      const plan = planStep(this.#state, limits);
+      const now = clock.now();
+      for (const event of expire(this.state, now)) onEvent(event);
+      const plan = planStep(this.state, { limits, now, waits: this.#move(now) });
       if (plan.items.length === 0) {
-        checkConservation(this.#state);
+        checkConservation(this.state);
         onStep(undefined);
-        await this.#moreWork();
+        await this.#moreWork(now);
         continue;
       }
-      this.#start(plan);
-      const begin = clock.now();
-      const output = this.#engine.step(toBatch(plan));
-      const milliseconds = clock.now() - begin;
-      if (output.status === "done") {
-        for (const event of applyStep(this.#state, plan, output)) onEvent(event);
-      } else {
-        this.#recover(plan, output.status);
-      }
-      const report = this.#report(plan, milliseconds);
-      this.#useThreads(this.#governor.observe({ ...report, now: clock.now() }));
-      onStep(report);
+      onStep(this.#step(plan));
       await nextTurn();
     }
   }
 
-  #start(plan: StepPlan): void {
-    for (const { slot } of plan.starts) this.#engine.trim(slot, 0);
-    applyStarts(this.#state, plan);
+  /** Gives slots to whom they belong now. */
+  #move(now: number): readonly Wait[] {
+    const { state } = this;
+    state.laneAges.present(new Set(state.waiting.map(({ lane }) => lane)), now);
+    for (;;) {
+      const { move, waits } = planMove(state, now);
+      if (move === undefined) return waits;
+      this.#mover.apply(move);
+    }
+  }
+
+  #step(plan: StepPlan): StepReport {
+    const { clock, watch, onEvent } = this.#options;
+    const shape = shapeOf(plan);
+    const tokens = shape.prefillTokens + shape.decodes;
+    const begin = clock.now();
+    watch?.beginStep(tokens);
+    const output = this.#engine.step(toBatch(plan));
+    watch?.endStep();
+    Atomics.store(this.#engine.abortFlag, 0, 0); // an abort was meant for this step; the next one starts without it
+    const now = clock.now();
+    if (output.status === "done") {
+      const events = applyStep(this.state, plan, { output, now });
+      this.state.cost.observe(shape, clock.now() - begin);
+      for (const event of events) onEvent(event);
+    } else {
+      this.#recover(plan, output.status);
+    }
+    const report = this.#report(plan, { tokens, milliseconds: now - begin });
+    this.#useThreads(this.#governor.observe({ ...report, now }));
+    return report;
   }
 
   /** After an aborted step the engine alone knows what was computed. A token must stay pending, for its logits are lost. */
@@ -113,24 +154,30 @@ export class StepLoop {
     this.#threads = threads;
   }
 
-  #report(plan: StepPlan, milliseconds: number): StepReport {
-    const { running, waiting } = this.#state;
-    const tokens = plan.items.reduce((sum, item) => sum + item.count, 0);
+  #report(plan: StepPlan, measured: Pick<StepReport, "tokens" | "milliseconds">): StepReport {
+    const { running, waiting } = this.state;
     return {
+      ...measured,
       step: ++this.#steps,
-      milliseconds,
-      tokens,
       sequences: plan.items.length,
       threads: this.#governor.settled,
       running: running.length,
       waiting: waiting.length,
+      waitingTokens: waiting.reduce((sum, { length }) => sum + length, 0),
+      drainMs: drainMs(this.state),
     };
   }
 
-  async #moreWork(): Promise<void> {
+  /** Until something is added or changed, or a deadline passes. */
+  async #moreWork(now: number): Promise<void> {
+    const deadlines = [...this.state.running, ...this.state.waiting].map(({ deadline }) => deadline);
+    const wait = Math.min(...deadlines) - now;
+    let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
+      if (wait < Infinity) timer = setTimeout(resolve, Math.max(1, wait));
     });
+    clearTimeout(timer);
   }
 }
 

@@ -1,0 +1,155 @@
+import type { Engine, SavedSequence } from "../engine/engine.ts";
+import type { Move } from "./plan-move.ts";
+import { usedTurns } from "./policies/turns.ts";
+import type { Prefix, Reuse } from "./prefix-cache.ts";
+import type { Sequence } from "./sequence.ts";
+import { dequeue, enqueue, rest, type SchedulerState } from "./state.ts";
+
+export type SlotMemory = Pick<Engine, "held" | "trim" | "copy" | "save" | "restore">;
+
+/** The end of a prefix that nothing else covers is kept if it has so many tokens. */
+const leastKept = 32;
+/** A preempted sequence surely comes back, which of others is a guess: so many uses are credited to what it leaves. */
+const usesToCome = 8;
+
+/** Makes moves: what happens to slots and parking memory, in the engine and in the state alike. */
+export class Mover {
+  readonly #state: SchedulerState;
+  readonly #memory: SlotMemory;
+  #scratch: SavedSequence | undefined;
+
+  constructor(state: SchedulerState, memory: SlotMemory) {
+    this.#state = state;
+    this.#memory = memory;
+  }
+
+  apply(move: Move): void {
+    switch (move.kind) {
+      case "start":
+        return this.#start(move.sequence, move.slot, move.reuse);
+      case "preempt":
+        return this.#preempt(move.sequence);
+      case "shift":
+        return this.#shift(move.sequence, move.slot);
+      case "snapshot":
+        return this.#snapshot(move.sequence);
+    }
+  }
+
+  #start(sequence: Sequence, slot: number, reuse: Reuse): void {
+    const { cache, running } = this.#state;
+    if (reuse.source !== undefined) cache.used(reuse.source);
+    cache.pinned = reuse.source;
+    const reused = this.#fill(slot, reuse);
+    cache.pinned = undefined;
+    dequeue(this.#state, sequence);
+    running.push(sequence);
+    sequence.slot = slot;
+    sequence.computed = reused;
+    sequence.cached ??= Math.min(reused, sequence.promptLength);
+    sequence.turnStart = sequence.length;
+    this.#hold(sequence, slot, reuse.source?.uses ?? 0);
+  }
+
+  /** Makes the slot hold what is reused, and nothing more; says how much that is. */
+  #fill(slot: number, { source, length }: Reuse): number {
+    const before = this.#state.slots.at(slot);
+    const inPlace = before !== undefined && before === source;
+    if (before !== undefined) this.#vacate(before, slot, inPlace ? length : 0);
+    // Vacating parks: then the source is where it was, or in the slot itself and parked as well.
+    const filled = inPlace ? this.#memory.trim(slot, length) : this.#take(source, slot, length);
+    if (!filled) this.#memory.trim(slot, 0);
+    return this.#memory.held(slot);
+  }
+
+  #take(source: Prefix | undefined, slot: number, length: number): boolean {
+    if (source === undefined) return this.#memory.trim(slot, 0);
+    const { place } = source;
+    if (place.kind === "parked") {
+      this.#memory.restore(slot, place.saved);
+      return this.#memory.trim(slot, length);
+    }
+    const copied = this.#memory.copy(place.slot, slot, length);
+    // What goes on elsewhere need not rest here as well.
+    if (copied && place.kind === "resting" && source.length - length < leastKept) this.#forget(source, place.slot);
+    return copied;
+  }
+
+  /** Parks what rests in a slot, if it is worth it beyond its first `used` tokens, and takes it out of the slot. */
+  #vacate(prefix: Prefix, slot: number, used: number): void {
+    const { cache, slots } = this.#state;
+    slots.clear(slot);
+    const unique = Math.min(cache.uniqueTokens(prefix), prefix.length - used);
+    const continuesIt = used > 0 && prefix.length - used < leastKept;
+    if (unique < leastKept || continuesIt || !this.#park(prefix, slot, unique)) cache.remove(prefix);
+  }
+
+  #park(prefix: Prefix, slot: number, unique: number): boolean {
+    const { cache } = this.#state;
+    const bytes = cache.parking.bytesFor(prefix.length) ?? 0;
+    if (!cache.makeRoom(prefix, bytes, this.#computingMs(prefix.length, unique))) return false;
+    return cache.park(prefix, this.#memory.save(slot, cache.parking.take(bytes)));
+  }
+
+  #computingMs(length: number, tokens: number): number {
+    const prefillContext = tokens * (length - tokens) + (tokens * (tokens - 1)) / 2;
+    const shape = { prefillTokens: tokens, prefillContext, prefills: 1, decodes: 0, decodeContext: 0 };
+    return this.#state.cost.predict(shape);
+  }
+
+  #preempt(sequence: Sequence): void {
+    const { running, scheduling } = this.#state;
+    running.splice(running.indexOf(sequence), 1);
+    sequence.turns += usedTurns(sequence, scheduling.turnTokens);
+    const left = rest(this.#state, sequence);
+    if (left !== undefined) left.uses += usesToCome;
+    enqueue(this.#state, sequence);
+  }
+
+  #shift(sequence: Sequence, slot: number): void {
+    const { slots } = this.#state;
+    const before = slots.at(slot);
+    const source = sequence.slot!;
+    if (before !== undefined) this.#scratch = this.#memory.save(slot, this.#scratch);
+    if (!this.#memory.copy(source, slot, sequence.computed)) throw new Error(`slot ${source} cannot be moved`);
+    this.#memory.trim(source, 0);
+    this.#state.gapSteps = 0;
+    const moved = slots.at(source)!;
+    slots.clear(source);
+    if (before !== undefined) {
+      slots.clear(slot);
+      this.#memory.restore(source, this.#scratch!);
+      before.place = { kind: "resting", slot: source };
+      slots.put(source, before);
+    }
+    sequence.slot = slot;
+    moved.place = { kind: "running", slot, sequence };
+    slots.put(slot, moved);
+  }
+
+  #snapshot(sequence: Sequence): void {
+    const { cache } = this.#state;
+    const { tokens, computed: length, sharedLength, tenant, slot } = sequence;
+    const place = { kind: "resting", slot: slot! } as const; // until it is parked, in this same turn
+    const prefix = cache.add({ tenant: tenant.name, tokens, length, sharedLength, place });
+    if (!this.#park(prefix, slot!, length)) {
+      cache.remove(prefix);
+      sequence.boundaries = sequence.boundaries.filter((boundary) => boundary !== length);
+    }
+  }
+
+  #hold(sequence: Sequence, slot: number, uses: number): void {
+    const { cache, slots } = this.#state;
+    const { tokens, length, sharedLength, tenant } = sequence;
+    const place = { kind: "running", slot, sequence } as const;
+    const prefix = cache.add({ tenant: tenant.name, tokens, length, sharedLength, place });
+    prefix.uses = uses;
+    slots.put(slot, prefix);
+  }
+
+  #forget(prefix: Prefix, slot: number): void {
+    this.#memory.trim(slot, 0);
+    this.#state.slots.clear(slot);
+    this.#state.cache.remove(prefix);
+  }
+}

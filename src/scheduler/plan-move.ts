@@ -1,0 +1,105 @@
+import type { PolicyView } from "./policies/policy.ts";
+import type { Reuse } from "./prefix-cache.ts";
+import type { Sequence } from "./sequence.ts";
+import { viewOf, type SchedulerState } from "./state.ts";
+
+/** A change of who holds which slot. Moves are made one after the other, before a step. */
+export type Move =
+  /** The waiting sequence gets the slot, with what can be reused; what rests there is parked or given up. */
+  | { readonly kind: "start"; readonly sequence: Sequence; readonly slot: number; readonly reuse: Reuse }
+  /** The running sequence waits again; what it computed rests in its slot. */
+  | { readonly kind: "preempt"; readonly sequence: Sequence }
+  /** The running sequence goes on in a lower slot, and what rests there in its own. */
+  | { readonly kind: "shift"; readonly sequence: Sequence; readonly slot: number }
+  /** What the sequence has computed, up to a message's end, is saved: this memory cannot be cut there later. */
+  | { readonly kind: "snapshot"; readonly sequence: Sequence };
+
+/** A waiting sequence lets a running one compute `length` tokens that both have. */
+export interface Wait {
+  readonly sequence: Sequence;
+  readonly on: Sequence;
+  readonly length: number;
+}
+
+export interface NextMove {
+  readonly move: Move | undefined;
+  /** Complete when there is no move. */
+  readonly waits: readonly Wait[];
+}
+
+/** Tokens of a common prefix for which it pays to wait, and behind which a snapshot is worth its copy. */
+const leastShare = 32;
+/** Those waiting for one prefix that are passed over in search of somebody else. */
+const mostWaits = 64;
+/** A gap that is soon filled again costs less than a move; a sequence that is about to end as well. */
+const gapPatience = 4;
+const leastLeft = 16;
+
+/** The next thing to do before a step can be planned; no move = nothing. Changes nothing. */
+export function planMove(state: SchedulerState, now: number): NextMove {
+  const snapshot = state.running.find((sequence) => wantsSnapshot(state, sequence));
+  if (snapshot !== undefined) return { move: { kind: "snapshot", sequence: snapshot }, waits: [] };
+  const view = viewOf(state, now);
+  const slot = state.slots.lowestIdle();
+  const waits: Wait[] = [];
+  for (const sequence of inOrder(state, view)) {
+    const holder = slot === undefined ? loserTo(sequence, state, view) : undefined;
+    if (slot === undefined && holder === undefined) break;
+    const reuse = state.cache.find(sequence);
+    const wait = waitFor(sequence, reuse, view);
+    if (wait === undefined) {
+      if (slot !== undefined) return { move: { kind: "start", sequence, slot, reuse }, waits };
+      return { move: { kind: "preempt", sequence: holder! }, waits };
+    }
+    if (waits.push(wait) >= mostWaits) break;
+  }
+  return { move: planShift(state, slot), waits };
+}
+
+/** Those that wait and have a reader, the first by policy first. All are sorted only when the first must be passed over. */
+function* inOrder({ waiting, policy }: SchedulerState, view: PolicyView): Generator<Sequence> {
+  let first: Sequence | undefined;
+  for (const sequence of waiting) {
+    if (sequence.credit <= 0) continue;
+    if (first === undefined || policy.compare(sequence, first, view) < 0) first = sequence;
+  }
+  if (first === undefined) return;
+  yield first;
+  const rest = waiting.filter((sequence) => sequence.credit > 0 && sequence !== first);
+  yield* rest.sort((a, b) => policy.compare(a, b, view));
+}
+
+/** The last by policy of those that have to yield to the challenger. */
+function loserTo(challenger: Sequence, state: SchedulerState, view: PolicyView): Sequence | undefined {
+  const { running, policy, scheduling } = state;
+  const terms = { ...view, turnTokens: scheduling.turnTokens };
+  let last: Sequence | undefined;
+  for (const holder of running) {
+    if (!policy.preempts(challenger, holder, terms)) continue;
+    if (last === undefined || policy.compare(holder, last, view) > 0) last = holder;
+  }
+  return last;
+}
+
+/** Waiting pays when another computes a good part of the prompt anyway, and is not held up itself. */
+function waitFor(sequence: Sequence, { length, coming }: Reuse, { laneAges, now }: PolicyView): Wait | undefined {
+  if (coming === undefined || coming.length - length < leastShare) return undefined;
+  const on = coming.sequence;
+  const isHeldUp = on.credit <= 0 || laneAges.rank(on.lane, now) > laneAges.rank(sequence.lane, now);
+  return isHeldUp ? undefined : { sequence, on, length: coming.length };
+}
+
+function wantsSnapshot({ cache }: SchedulerState, sequence: Sequence): boolean {
+  const { computed, boundaries } = sequence;
+  if (!cache.enabled || !cache.exactOnly || computed < leastShare || computed >= sequence.length) return false;
+  return boundaries.includes(computed) && !cache.holds(sequence, computed);
+}
+
+/** The highest running sequence fills a gap that has stayed open: each gap costs a pass over the weights. */
+function planShift({ running, gapSteps }: SchedulerState, idle: number | undefined): Move | undefined {
+  if (idle === undefined || gapSteps < gapPatience) return undefined;
+  let highest: Sequence | undefined;
+  for (const sequence of running) if (highest === undefined || sequence.slot! > highest.slot!) highest = sequence;
+  if (highest === undefined || highest.slot! < idle || highest.limit - highest.length < leastLeft) return undefined;
+  return { kind: "shift", sequence: highest, slot: idle };
+}

@@ -1,0 +1,236 @@
+import type { Capabilities, SavedSequence } from "../engine/engine.ts";
+import { ParkingLot } from "./parking.ts";
+import { PrefixTree } from "./prefix-tree.ts";
+import type { Sequence } from "./sequence.ts";
+
+/** Where the KV of a prefix is. */
+export type Place =
+  | { readonly kind: "running"; readonly slot: number; readonly sequence: Sequence }
+  /** In a slot in which nothing runs. */
+  | { readonly kind: "resting"; readonly slot: number }
+  /** In host memory. */
+  | { readonly kind: "parked"; readonly saved: SavedSequence };
+
+/** `tokens[0 .. length)`, whose KV is in memory; of one that runs as much as its sequence has computed. */
+export interface Prefix {
+  readonly tenant: string;
+  readonly tokens: Int32Array;
+  readonly length: number;
+  /** So much of it is for all tenants. */
+  readonly sharedLength: number;
+  place: Place;
+  /** How often another sequence went on from it. */
+  uses: number;
+  /** Of a parked one: what keeping it is worth, see `makeRoom`, and its ms of computing per byte. */
+  worth: number;
+  msPerByte: number;
+}
+
+/** What a sequence can go on from. */
+export interface Reuse {
+  readonly source: Prefix | undefined;
+  /** Tokens of the source that it takes; 0 without one. */
+  readonly length: number;
+  /** A running sequence is about to compute more of it than that: `length` tokens in all. */
+  readonly coming: { readonly sequence: Sequence; readonly length: number } | undefined;
+}
+
+const nothing: Reuse = { source: undefined, length: 0, coming: undefined };
+
+/** Fewer tokens are computed faster than they are moved and kept account of. */
+export const leastReuse = 16;
+/** Items that a search looks at: of many prefixes with the same beginning one is as good as another. */
+const mostLooks = 64;
+
+export interface CacheOptions {
+  readonly capabilities: Pick<Capabilities, "trimAfterRestore">;
+  /** Host memory for parked prefixes, in bytes. */
+  readonly budget: number;
+  /** Off: nothing is found, nothing is kept. */
+  readonly enabled: boolean;
+}
+
+/**
+ * All prefixes whose KV is in memory, found by their tokens. Tenants cannot find each other's, except within what is
+ * listed as shared. It knows and decides; `apply-move.ts` does what touches the engine.
+ */
+export class PrefixCache {
+  readonly parking: ParkingLot;
+  readonly enabled: boolean;
+  /** Only the whole of a saved or moved prefix can be continued, not a part of it. */
+  readonly exactOnly: boolean;
+  /** Not given up whatever its worth: it is about to be used. */
+  pinned: Prefix | undefined;
+  readonly #trees = new Map<string, PrefixTree<Prefix>>();
+  readonly #shared = new PrefixTree<Prefix>();
+  readonly #parked = new Set<Prefix>();
+  /** The worth of what was last given up: what is new must not lose to what was once popular. */
+  #clock = 0;
+
+  constructor({ capabilities, budget, enabled }: CacheOptions) {
+    this.enabled = enabled;
+    this.exactOnly = !capabilities.trimAfterRestore;
+    this.parking = new ParkingLot(enabled ? budget : 0);
+  }
+
+  get parked(): ReadonlySet<Prefix> {
+    return this.#parked;
+  }
+
+  add(fields: Omit<Prefix, "uses" | "worth" | "msPerByte">): Prefix {
+    const prefix: Prefix = { ...fields, uses: 0, worth: 0, msPerByte: 0 };
+    if (this.enabled) this.#index(prefix);
+    if (prefix.place.kind === "parked") this.#parked.add(prefix);
+    return prefix;
+  }
+
+  /** Forgets it. The memory that it was in is then free: the slot by whoever removes it, a parking place here. */
+  remove(prefix: Prefix): void {
+    if (this.enabled) this.#unindex(prefix);
+    if (prefix.place.kind === "parked") this.parking.release(prefix.place.saved);
+    this.#parked.delete(prefix);
+  }
+
+  /** The longest prefix of `sequence` that is there, and the longer one that is being computed. At least one token is left to compute. */
+  find(sequence: Sequence): Reuse {
+    if (!this.enabled) return nothing;
+    const { tokens, tenant, sharedLength } = sequence;
+    const most = sequence.length - 1;
+    const own = this.#search(this.#trees.get(tenant.name), tokens, most);
+    const shared = Math.min(sharedLength, most);
+    if (shared < leastReuse) return own;
+    return longer(own, this.#search(this.#shared, tokens, shared));
+  }
+
+  /** Exactly these tokens are held somewhere without being computed further. */
+  holds(sequence: Sequence, length: number): boolean {
+    const tree = this.#trees.get(sequence.tenant.name);
+    if (tree === undefined) return false;
+    for (const match of tree.matches(sequence.tokens, length)) {
+      if (match.length < length) return false;
+      if (match.item.length === length && match.item.place.kind !== "running") return true;
+    }
+    return false;
+  }
+
+  used(prefix: Prefix): void {
+    prefix.uses++;
+    this.#appraise(prefix);
+  }
+
+  /** Tokens at its end that nothing else in memory covers. */
+  uniqueTokens(prefix: Prefix): number {
+    if (!this.enabled) return 0;
+    return prefix.length - this.#treeOf(prefix.tenant).sharedLength(prefix);
+  }
+
+  /**
+   * Makes room in host memory for `prefix`, by giving up what is worth less. False = there is none. Worth is that of
+   * Greedy-Dual-Size-Frequency (Cherkasova, "Improving WWW Proxies Performance with Greedy-Dual-Size-Frequency Caching
+   * Policy", HP Labs 1998): clock + uses · cost / size, with the ms of computing again what nothing else covers as the
+   * cost; `recomputeMs` is that of `prefix`.
+   */
+  makeRoom(prefix: Prefix, bytes: number, recomputeMs: number): boolean {
+    prefix.msPerByte = recomputeMs / Math.max(1, bytes);
+    this.#appraise(prefix);
+    while (!this.parking.fits(bytes)) {
+      const victim = this.#leastWorth();
+      if (victim === undefined || victim.worth > prefix.worth) return false;
+      this.#clock = victim.worth;
+      this.remove(victim);
+    }
+    return true;
+  }
+
+  /** Books that the prefix, until now in a slot, was saved. False = it is larger than was thought and does not fit. */
+  park(prefix: Prefix, saved: SavedSequence): boolean {
+    if (!this.parking.add(saved)) return false;
+    prefix.place = { kind: "parked", saved };
+    this.#parked.add(prefix);
+    if (!this.exactOnly) this.#dropCovered(prefix);
+    return true;
+  }
+
+  /** Parked beginnings of it are of no use beside it. */
+  #dropCovered(prefix: Prefix): void {
+    const covered = [...this.#parked].filter(
+      (other) => other !== prefix && other !== this.pinned && other.tenant === prefix.tenant && isPrefix(other, prefix),
+    );
+    for (const other of covered) {
+      prefix.uses = Math.max(prefix.uses, other.uses);
+      this.remove(other);
+    }
+  }
+
+  #search(tree: PrefixTree<Prefix> | undefined, tokens: Int32Array, most: number): Reuse {
+    let best: Reuse = nothing;
+    let looks = 0;
+    for (const { item, length } of tree?.matches(tokens, most) ?? []) {
+      if (length < leastReuse || length <= best.length || ++looks > mostLooks) break;
+      const usable = this.#usable(item, length);
+      if (usable > best.length && usable >= leastReuse) best = { ...best, source: item, length: usable };
+      const coming = this.#coming(item, length);
+      if (item.place.kind === "running" && coming > (best.coming?.length ?? 0))
+        best = { ...best, coming: { sequence: item.place.sequence, length: coming } };
+    }
+    return best.coming !== undefined && best.coming.length <= best.length ? { ...best, coming: undefined } : best;
+  }
+
+  /** Tokens of a prefix that agrees in `length` tokens which can be continued now. */
+  #usable({ place, length: whole }: Prefix, length: number): number {
+    if (this.exactOnly) return place.kind === "running" || whole > length ? 0 : whole;
+    return place.kind === "running" ? Math.min(length, place.sequence.computed) : length;
+  }
+
+  /** Tokens that will be usable when the sequence that computes them is there. */
+  #coming({ place }: Prefix, length: number): number {
+    if (place.kind !== "running") return 0;
+    const { computed, boundaries } = place.sequence;
+    const end = this.exactOnly ? (boundaries.findLast((boundary) => boundary <= length) ?? 0) : length;
+    return end > computed ? end : 0;
+  }
+
+  #leastWorth(): Prefix | undefined {
+    let least: Prefix | undefined;
+    for (const prefix of this.#parked)
+      if (prefix !== this.pinned && (least === undefined || prefix.worth < least.worth)) least = prefix;
+    return least;
+  }
+
+  #appraise(prefix: Prefix): void {
+    prefix.worth = this.#clock + (prefix.uses + 1) * prefix.msPerByte;
+  }
+
+  #treeOf(tenant: string): PrefixTree<Prefix> {
+    let tree = this.#trees.get(tenant);
+    if (tree === undefined) this.#trees.set(tenant, (tree = new PrefixTree()));
+    return tree;
+  }
+
+  #index(prefix: Prefix): void {
+    this.#treeOf(prefix.tenant).insert(prefix, prefix.tokens, prefix.length);
+    const shared = Math.min(prefix.sharedLength, prefix.length);
+    if (shared > 0) this.#shared.insert(prefix, prefix.tokens, shared);
+  }
+
+  #unindex(prefix: Prefix): void {
+    const tree = this.#treeOf(prefix.tenant);
+    tree.remove(prefix);
+    if (tree.size === 0) this.#trees.delete(prefix.tenant);
+    this.#shared.remove(prefix);
+  }
+}
+
+/** The better of two: what can be had now counts before what is coming. */
+function longer(a: Reuse, b: Reuse): Reuse {
+  const best = b.length > a.length ? b : a;
+  const other = best === a ? b : a;
+  const coming = (other.coming?.length ?? 0) > (best.coming?.length ?? 0) ? other.coming : best.coming;
+  return { ...best, coming: coming !== undefined && coming.length > best.length ? coming : undefined };
+}
+
+function isPrefix(a: Prefix, b: Prefix): boolean {
+  if (a.length > b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a.tokens[i] !== b.tokens[i]) return false;
+  return true;
+}

@@ -6,7 +6,6 @@ import { startWorker } from "./entry-point.ts";
 import type { MainToWorker, WorkerToMain } from "./messages.ts";
 import { dieWithParent } from "./parent-death.ts";
 import { Pulse } from "./pulse.ts";
-import { pulsingEngine } from "./pulsing-engine.ts";
 
 // The engine process: `node engine-process.js PARENT-PID`, with the server at the other end of file descriptor 3.
 // This thread only steps. While it is inside native code nothing else happens on it; whatever must happen is done by the
@@ -46,12 +45,9 @@ function receive(message: WorkerToMain): void {
 async function open({ spec, scheduling }: Extract<WorkerToMain, { type: "open" }>): Promise<void> {
   let engine: Engine;
   try {
-    engine = pulsingEngine(
-      openEngine(spec, (fraction) => {
-        pulse.progress = fraction;
-      }),
-      pulse,
-    );
+    engine = openEngine(spec, (fraction) => {
+      pulse.progress = fraction;
+    });
   } catch (error) {
     const failed = toMillraceError(error);
     if (failed.code === "internal") console.error(error);
@@ -59,6 +55,7 @@ async function open({ spec, scheduling }: Extract<WorkerToMain, { type: "open" }
   }
   inference = new Inference(engine, {
     scheduling,
+    watch: pulse,
     onStep: (events, report) => tell({ type: "step", events, report }),
   });
   tell({ type: "opened", info: engine.info, vocabulary: engine.vocabularyHandle, abortFlag: engine.abortFlag });

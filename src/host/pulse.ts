@@ -1,10 +1,11 @@
+import type { StepWatch } from "../scheduler/step-loop.ts";
 import type { StepPulse } from "./messages.ts";
 
 const fields = { progress: 0, step: 1, tokens: 2, begin: 3, size: 4 } as const;
 const progressScale = 10_000;
 
 /** What the engine's main thread is doing, in shared memory: other threads can read it while that one is in native code. */
-export class Pulse {
+export class Pulse implements StepWatch {
   readonly #cells: Int32Array;
 
   /** `memory` is that of another thread's pulse. */

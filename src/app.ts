@@ -9,11 +9,12 @@ import type { Backend } from "./core/backend.ts";
 import { failure } from "./core/errors.ts";
 import type { RequestDefaults } from "./core/generation.ts";
 import type { ExecutionPlan } from "./core/execution-plan.ts";
-import type { EngineInfo } from "./engine/engine.ts";
+import type { Engine, EngineInfo } from "./engine/engine.ts";
 import { silenceNativeLog } from "./engine/llama/native-log.ts";
 import { openEngine } from "./engine/open.ts";
 import { EngineHost } from "./host/engine-host.ts";
 import { planFor, threadsFor } from "./host/plan-for.ts";
+import { schedulingFor } from "./host/scheduling-for.ts";
 import { checkedQuantization, quantizeInChild } from "./host/quantize-child.ts";
 import { readPage } from "./http/page-routes.ts";
 import { buildServer } from "./http/server.ts";
@@ -71,7 +72,14 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
   const logger = createLogger({ level: config.logLevel });
   const { modelId, plan, hasChatTemplate, recommended } = await prepare(config, options);
   const stopped = stopOf(signal);
-  await using host = EngineHost.start({ engine: config.engine, plan }, { modelId, logger });
+  await using host = EngineHost.start(
+    { engine: config.engine, plan },
+    {
+      modelId,
+      scheduling: schedulingFor(config),
+      logger,
+    },
+  );
   yieldToEngine();
   const defaults = requestDefaults(config, recommended);
   const server = buildServer({ ...config, backends: [host], logger, defaults, page: readPage(), bodyLimit, drainMs });
@@ -88,9 +96,18 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
 
 /** The model of `config` in this process, for one request at a time. Blocks the thread while it loads. */
 export async function openLocal(config: Config, pull: PullOptions): Promise<Backend> {
-  const { modelId, plan } = await prepare({ ...config, parallel: 1 }, pull);
+  const { engine, modelId } = await openLocalEngine({ ...config, parallel: 1 }, pull);
+  return new LocalBackend(engine, modelId);
+}
+
+/** The engine alone, for whoever wants to measure it. Blocks the thread while it loads. */
+export async function openLocalEngine(
+  config: Config,
+  pull: PullOptions,
+): Promise<{ readonly engine: Engine; readonly modelId: string }> {
+  const { modelId, plan } = await prepare(config, pull);
   if (config.engine === "llama") quietUnlessAsked(config);
-  return new LocalBackend(openEngine({ engine: config.engine, plan }), modelId);
+  return { engine: openEngine({ engine: config.engine, plan }), modelId };
 }
 
 interface QuantizeOptions extends PullOptions {

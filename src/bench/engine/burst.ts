@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Backend } from "../../core/backend.ts";
 import type { GenerationRequest } from "../../core/generation.ts";
 import { newId } from "../../core/ids.ts";
@@ -39,18 +40,28 @@ export async function runBurst(
   prompts: readonly (readonly number[])[],
   { answerTokens, signal }: { readonly answerTokens: number; readonly signal: AbortSignal },
 ): Promise<number[][]> {
+  const ended = new AbortController();
+  const end = () => ended.abort();
+  setMaxListeners(prompts.length + 1, ended.signal);
+  signal.throwIfAborted();
+  signal.addEventListener("abort", end, { once: true });
   const begin = performance.now();
-  return await Promise.all(
-    prompts.map(async (ids) => {
-      const arrivals: number[] = [];
-      for await (const event of backend.generate(requestOf(backend.model.id, ids, answerTokens), signal)) {
-        if (event.type !== "text-delta") continue;
-        const now = performance.now() - begin;
-        for (let i = 0; i < event.tokens.length; i++) arrivals.push(now);
-      }
-      return arrivals;
-    }),
-  );
+  try {
+    return await Promise.all(
+      prompts.map(async (ids) => {
+        const arrivals: number[] = [];
+        for await (const event of backend.generate(requestOf(backend.model.id, ids, answerTokens), ended.signal)) {
+          if (event.type !== "text-delta") continue;
+          const now = performance.now() - begin;
+          for (let i = 0; i < event.tokens.length; i++) arrivals.push(now);
+        }
+        return arrivals;
+      }),
+    );
+  } finally {
+    signal.removeEventListener("abort", end);
+    end(); // if one failed the others shall not go on
+  }
 }
 
 function requestOf(model: string, ids: readonly number[], maxTokens: number): GenerationRequest {

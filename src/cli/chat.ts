@@ -43,7 +43,7 @@ export function chatCommand(): Command {
     const open: OpenModel = async (name, signal) =>
       url === undefined
         ? await openEmbedded({ ...config, model: name ?? config.model }, signal)
-        : await openRemote({ url, apiKey: config.apiKeys[0] }, name ?? asked);
+        : await openRemote({ url, apiKey: config.apiKeys[0]?.key }, name ?? asked);
     const parameters = changedParameters({}, options.params ?? "");
     const interactive = process.stdin.isTTY && process.stdout.isTTY;
     await using session = await ChatSession.start(open, interactive ? terminalOutput() : pipeOutput());

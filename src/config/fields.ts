@@ -93,6 +93,49 @@ const described: Readonly<Record<ConfigKey, Described>> = {
     summary: '"llama", or "fake" for a scripted engine without a model',
     fromText: text,
   },
+  policy: { flag: "--policy <name>", summary: "who is served first where several wait", fromText: text },
+  targetItl: {
+    flag: "--target-itl <target>",
+    summary:
+      "how far apart prompts may push the tokens of running streams: a multiple of what it is without them, or a time; off = most tokens per second",
+    fromText: text,
+  },
+  cacheMemory: {
+    flag: "--cache-memory <size>",
+    summary:
+      "memory for beginnings of prompts that no slot holds; auto = a sixteenth of what this machine or container has, at most 1 GiB",
+    fromText: text,
+  },
+  maxQueue: {
+    flag: "--max-queue <requests>",
+    summary: "requests that may wait for a slot; what comes beyond gets 429",
+    fromText: number,
+  },
+  maxQueuedTokens: {
+    summary: "tokens of prompts that may wait for a slot; what comes beyond gets 429",
+    fromText: number,
+  },
+  turnTokens: {
+    flag: "--turn-tokens <tokens>",
+    summary: "tokens of an answer after which it gives its slot to one that waits; 0 = it keeps it to its end",
+    fromText: number,
+  },
+  ageing: { summary: "seconds after which a lane that was not served moves up by one", fromText: number },
+  sharedPrefixes: {
+    summary:
+      "system messages, or beginnings of plain prompts, that tenants may take from each other's cache; a variable holds one",
+    fromText: (value) => [value],
+  },
+  slowClientTimeout: {
+    flag: "--slow-client-timeout <seconds>",
+    summary: "seconds after which a stream is cut off that its client does not read; 0 = never",
+    fromText: number,
+  },
+  requestTimeout: {
+    flag: "--request-timeout <seconds>",
+    summary: "seconds that a request may take, waiting included, if it does not say; 0 = any time",
+    fromText: number,
+  },
   apiKeys: {
     flag: "--api-key <key>",
     environment: "MILLRACE_API_KEY",

@@ -23,6 +23,8 @@ test("variables of another server", () => {
       MAX_MODEL_LENGTH: "4096",
       MAX_NUM_SEQS: "4",
       LOG_LEVEL: "WARNING",
+      OLLAMA_MAX_QUEUE: "64",
+      LLAMA_ARG_CACHE_RAM: "256",
       HF_TOKEN: "hf_x",
       TENSOR_PARALLEL_SIZE: "1",
       RATE_LIMIT: "0",
@@ -33,6 +35,8 @@ test("variables of another server", () => {
     model: "/models/a.gguf",
     context: 4096,
     parallel: 4,
+    maxQueue: 64,
+    cacheMemory: "256MiB",
     logLevel: "warn",
     hfToken: "hf_x",
   });
@@ -52,6 +56,8 @@ test.each([
   [{ TENSOR_PARALLEL_SIZE: "2" }, /TENSOR_PARALLEL_SIZE .*accepted: 1/],
   [{ LOG_LEVEL: "chatty" }, /log_level is 'chatty' \(from LOG_LEVEL\)/],
   [{ HF_ENDPOINT: "hub.example" }, /hf_endpoint is 'hub.example' \(from HF_ENDPOINT\); accepted: an http/],
+  [{ OLLAMA_MAX_QUEUE: "many" }, /max_queue is 'many' \(from OLLAMA_MAX_QUEUE\)/],
+  [{ LLAMA_ARG_CACHE_RAM: "-1" }, /cache_memory is '-1MiB' \(from LLAMA_ARG_CACHE_RAM\); accepted: .*a size/],
   [{ MAX_MODEL_LENGTH: "auto" }, /context is 'auto' \(from MAX_MODEL_LENGTH\)/],
 ])("refused by name: %j", (environment, says) => {
   expect(() => loadConfig({}, environment)).toThrow(says);

@@ -19,6 +19,8 @@ export const foreignVariables: Readonly<Record<string, ForeignName>> = {
   MODEL_PATH: sets("model"),
   MAX_MODEL_LENGTH: sets("context"),
   MAX_NUM_SEQS: sets("parallel"),
+  OLLAMA_MAX_QUEUE: sets("maxQueue"),
+  LLAMA_ARG_CACHE_RAM: sets("cacheMemory", (mebibytes) => `${String(mebibytes)}MiB`, "in MiB"),
   LOG_LEVEL: sets("logLevel", toLogLevel, "in any case; `WARNING` and `CRITICAL` are `warn` and `fatal`"),
   HF_ENDPOINT: sets("hfEndpoint"),
   HF_TOKEN: sets("hfToken"),

@@ -37,12 +37,35 @@ test("defaults < file < environment < options, and each value knows where it cam
 test("the file may be JSON and may be named by the environment; empty variables are unset", () => {
   const path = file('{"host": "::1", "api_keys": ["a", "b"]}');
   const { config } = loadConfig({}, { MILLRACE_CONFIG: path, MILLRACE_HOST: "", MILLRACE_API_KEY: "" });
-  expect(config).toMatchObject({ host: "::1", apiKeys: ["a", "b"] });
+  expect(config).toMatchObject({ host: "::1", apiKeys: [{ key: "a" }, { key: "b" }] });
 });
 
 test("keys come as a list from each layer; the highest layer replaces the others", () => {
-  expect(loadConfig({}, { MILLRACE_API_KEY: "one, two" }).config.apiKeys).toEqual(["one", "two"]);
-  expect(loadConfig({ apiKeys: ["three"] }, { MILLRACE_API_KEY: "one" }).config.apiKeys).toEqual(["three"]);
+  const keysOf = (...sources: [Flags, Record<string, string>]) =>
+    loadConfig(...sources).config.apiKeys.map(({ key }) => key);
+  expect(keysOf({}, { MILLRACE_API_KEY: "one, two" })).toEqual(["one", "two"]);
+  expect(keysOf({ apiKeys: ["three"] }, { MILLRACE_API_KEY: "one" })).toEqual(["three"]);
+});
+
+test("a key in a file may say whose it is; one that does not is known by its digest", () => {
+  const text = "api_keys:\n  - plain\n  - {key: k, name: nightly, lane: batch, weight: 0.5}\n";
+  expect(load(text)().config.apiKeys).toEqual([
+    { key: "plain", name: "key-a116c9ed", lane: "interactive", weight: 1 },
+    { key: "k", name: "nightly", lane: "batch", weight: 0.5 },
+  ]);
+});
+
+test.each([
+  ["a key twice", "[a, {key: a, name: b}]"],
+  ["a name twice", "[{key: a, name: x}, {key: b, name: x}]"],
+  ["no weight at all", "[{key: a, weight: 0}]"],
+  ["an unknown lane", "[{key: a, lane: fast}]"],
+  ["an unknown field", "[{key: a, rate: 1}]"],
+  ["no key", "[{name: a}]"],
+])("refused in api_keys: %s", (_name, keys) => {
+  expect(load(`api_keys: ${keys}\n`)).toThrow(
+    /api_keys is not valid \(from .*:1\); accepted: .*no key and no name twice/,
+  );
 });
 
 test("home follows XDG_DATA_HOME, and MILLRACE_HOME goes before it", () => {
@@ -68,6 +91,19 @@ const refused: [name: string, sources: [Flags, Record<string, string>], says: Re
   ["an unknown engine", [{ engine: "vllm" }, {}], /"llama", "fake"/],
   ["a misspelt variable", [{}, { MILLRACE_PROT: "1" }], /MILLRACE_PROT; did you mean MILLRACE_PORT\?/],
   ["a variable like none", [{}, { MILLRACE_ZEBRA_CROSSING: "1" }], /known: MILLRACE_MODEL, /],
+  [
+    "an unknown policy",
+    [{ policy: "lifo" }, {}],
+    /policy is 'lifo' .*accepted: fifo, priority, fair, shortest or deadl/,
+  ],
+  [
+    "a target without a unit that exists",
+    [{ targetItl: "3s" }, {}],
+    /target_itl is '3s' .*"off", a multiple like "3x"/,
+  ],
+  ["a target that nothing could meet", [{ targetItl: "0.5x" }, {}], /target_itl is '0.5x'/],
+  ["a negative size", [{}, { MILLRACE_CACHE_MEMORY: "-1" }], /cache_memory is '-1' \(from MILLRACE_CACHE_MEMORY\)/],
+  ["a queue of less than nothing", [{ maxQueue: "-1" }, {}], /max_queue is -1 .*a whole number from 0/],
   ["an unclear yes or no", [{}, { MILLRACE_INSECURE: "maybe" }], /insecure is 'maybe'.*true or false/],
   ["a missing file", [{ config: "/nowhere/at/all.yaml" }, {}], /cannot read the configuration file \/nowhere/],
 ];

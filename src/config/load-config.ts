@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { failure } from "../core/errors.ts";
 import { millraceHome } from "../core/home-folder.ts";
+import { defaultScheduling } from "../core/scheduling.ts";
 import { readDotEnv } from "./dot-env.ts";
 import { configFileVariable, configKeys, fields } from "./fields.ts";
 import { fileLayer } from "./file-layer.ts";
@@ -65,6 +66,16 @@ function defaults(environment: NodeJS.ProcessEnv): Layer {
     context: 2048,
     threads: "auto",
     engine: "llama",
+    policy: defaultScheduling.policy,
+    targetItl: "3x",
+    cacheMemory: "auto",
+    maxQueue: defaultScheduling.maxQueuedRequests,
+    maxQueuedTokens: defaultScheduling.maxQueuedTokens,
+    turnTokens: defaultScheduling.turnTokens,
+    ageing: defaultScheduling.ageingMs / 1000,
+    sharedPrefixes: [],
+    slowClientTimeout: 30,
+    requestTimeout: 0,
     apiKeys: [],
     insecure: false,
     corsOrigins: [],

@@ -1,4 +1,8 @@
 import { z } from "zod";
+import { policyNames } from "../core/scheduling.ts";
+import { apiKeysSchema } from "./api-keys.ts";
+import { bytesOf } from "./byte-size.ts";
+import { interTokenTarget } from "./inter-token-target.ts";
 
 const wholeNumber = (from: number, to: number) =>
   z.int().min(from).max(to).describe(`a whole number from ${from} to ${to}`);
@@ -19,6 +23,8 @@ const token = (longest: number) => line(longest).regex(/^[\x21-\x7e]*$/);
 const optional = <T extends z.ZodType>(schema: T) => schema.optional().describe(schema.description ?? "");
 
 const stopText = z.string().min(1).max(1000);
+
+const mostCacheMemory = 2 ** 44;
 
 /** Every setting of the program, checked. A description says what is accepted: it becomes part of the error. */
 export const configSchema = z.strictObject({
@@ -49,11 +55,27 @@ export const configSchema = z.strictObject({
   engine: line(1000)
     .regex(/^(llama|fake|fake\?.*)$/)
     .describe('"llama", "fake", or "fake?" with options'),
-  apiKeys: z
-    .array(token(500))
-    .max(1000)
+  policy: z.enum(policyNames).describe(`${policyNames.slice(0, -1).join(", ")} or ${policyNames.at(-1)}`),
+  targetItl: z
+    .union([z.string(), z.number()])
+    .refine((value) => interTokenTarget(value) !== undefined)
+    .describe('"off", a multiple like "3x" (1x to 1000x), or milliseconds like "100ms" (up to 3600000)'),
+  cacheMemory: z
+    .union([z.string(), z.number()])
+    .refine((value) => value === "auto" || (bytesOf(value) ?? Infinity) <= mostCacheMemory)
+    .describe('"auto", or a size up to 16TiB like "1GB", "512MiB" or 0'),
+  maxQueue: wholeNumber(0, 1_000_000),
+  maxQueuedTokens: wholeNumber(1, 2 ** 40),
+  turnTokens: wholeNumber(0, 1_048_576),
+  ageing: number(0.01, 86_400),
+  sharedPrefixes: z
+    .array(z.string().min(1).max(50_000))
+    .max(100)
     .readonly()
-    .describe("keys of 1 to 500 visible ASCII characters without blanks"),
+    .describe("a list of up to 100 texts of 1 to 50000 characters"),
+  slowClientTimeout: number(0, 86_400),
+  requestTimeout: number(0, 86_400),
+  apiKeys: apiKeysSchema,
   insecure: z.boolean().describe("true or false"),
   corsOrigins: z
     .array(z.string().max(300).refine(isOrigin))

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { availableMemory } from "./available-memory.ts";
+import { availableMemory, memoryLimit } from "./available-memory.ts";
 
 const roots: string[] = [];
 afterEach(async () => {
@@ -36,6 +36,7 @@ test("the tightest of all enclosing groups counts, and cache that can be dropped
     "sys/fs/cgroup/outer/memory.stat": "anon 1\ninactive_file 200000\nactive_file 3\n",
   });
   expect(availableMemory(root)).toBe(250_000);
+  expect(memoryLimit(root)).toBe(1_000_000);
 });
 
 test("a container's group is the mount's root, though another path is told (v1)", async () => {
@@ -56,4 +57,6 @@ test("no limit, an exceeded limit, no files at all", async () => {
   expect(availableMemory(await machine({ ...group, [limit]: "9223372036854771712", ...usage }))).toBe(4_096_000);
   expect(availableMemory(await machine({ ...group, [limit]: "4000", ...usage }))).toBe(0);
   expect(availableMemory(await machine({}))).toBeGreaterThan(0);
+  expect(memoryLimit(await machine({ ...group, [limit]: "9223372036854771712", ...usage }))).toBe(8_192_000);
+  expect(memoryLimit(await machine({}))).toBeGreaterThan(0);
 });

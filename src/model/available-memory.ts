@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { freemem } from "node:os";
+import { freemem, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 
 /**
@@ -13,6 +13,15 @@ export function availableMemory(root = "/"): number {
     .map(leftInGroup)
     .filter((left) => left !== undefined);
   return Math.max(0, Math.min(machine === undefined ? freemem() : machine * 1024, ...groups));
+}
+
+/** Bytes that this process and its neighbours may take in all: of the machine, or of the tightest control group. */
+export function memoryLimit(root = "/"): number {
+  const machine = fieldOf(read(join(root, "proc/meminfo")), "MemTotal:");
+  const groups = controlGroups(root)
+    .map(limitOf)
+    .filter((limit) => limit !== undefined);
+  return Math.min(machine === undefined ? totalmem() : machine * 1024, ...groups);
 }
 
 interface ControlGroup {
@@ -47,11 +56,16 @@ function controlGroups(root: string): ControlGroup[] {
   return groups;
 }
 
-function leftInGroup(group: ControlGroup): number | undefined {
+/** "max" is no limit; neither is version 1's 2^63 rounded to pages, which the machine's own memory undercuts. */
+function limitOf(group: ControlGroup): number | undefined {
   const limit = Number.parseInt(read(join(group.folder, group.limit)) ?? "", 10);
+  return Number.isNaN(limit) ? undefined : limit;
+}
+
+function leftInGroup(group: ControlGroup): number | undefined {
+  const limit = limitOf(group);
   const usage = Number.parseInt(read(join(group.folder, group.usage)) ?? "", 10);
-  // "max" is no limit; neither is version 1's 2^63 rounded to pages, which the machine's own memory undercuts.
-  if (Number.isNaN(limit) || Number.isNaN(usage)) return undefined;
+  if (limit === undefined || Number.isNaN(usage)) return undefined;
   return limit - usage + (fieldOf(read(join(group.folder, "memory.stat")), group.droppable) ?? 0);
 }
 

@@ -1,23 +1,52 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { ApiKey } from "../config/api-keys.ts";
 import { failure } from "../core/errors.ts";
+import type { Lane, Tenant } from "../core/generation.ts";
 
-/** Refuses requests without one of the keys, except to open routes. No keys = open to all. */
-export function requireKey(server: FastifyInstance, keys: readonly string[]): void {
-  if (keys.length === 0) return;
-  const known = keys.map(digest);
+declare module "fastify" {
+  interface FastifyRequest {
+    /** On open routes it means nothing. */
+    identity: Identity;
+  }
+}
+
+/** Whose a request is. */
+export interface Identity {
+  readonly tenant: Tenant;
+  /** The most urgent lane that it may ask for. */
+  readonly lane: Lane;
+}
+
+/** Whose requests are where no key is asked for. */
+const anonymous: Identity = { tenant: { name: "anonymous", weight: 1 }, lane: "interactive" };
+
+interface KnownKey extends Identity {
+  readonly digest: Buffer;
+}
+
+/**
+ * Tells whose a request is by the key that it brings, and refuses those without one, except to open routes. No keys =
+ * open to all.
+ */
+export function identify(server: FastifyInstance, keys: readonly ApiKey[]): void {
+  server.decorateRequest("identity");
+  const known = keys.map(({ key, name, lane, weight }) => ({ digest: digest(key), tenant: { name, weight }, lane }));
   server.addHook("onRequest", (request, reply, done) => {
-    if (request.routeOptions.config.open === true || holdsKey(request, known)) return done();
+    const identity = keys.length === 0 ? anonymous : holderOf(request, known);
+    request.identity = identity ?? anonymous;
+    if (request.routeOptions.config.open === true || identity !== undefined) return done();
     const wrong = keysOf(request).length > 0 ? ', error="invalid_token"' : "";
     void reply.header("www-authenticate", `Bearer realm="millrace"${wrong}`);
     done(failure("invalid_api_key", undefined));
   });
 }
 
-function holdsKey(request: FastifyRequest, known: readonly Buffer[]): boolean {
+function holderOf(request: FastifyRequest, known: readonly KnownKey[]): Identity | undefined {
   // Digests have one length, and all are compared: neither the length of a key nor its place in the list can be timed.
-  let found = false;
-  for (const sent of keysOf(request).map(digest)) for (const one of known) found = timingSafeEqual(one, sent) || found;
+  let found: Identity | undefined;
+  for (const sent of keysOf(request).map(digest))
+    for (const one of known) if (timingSafeEqual(one.digest, sent)) found ??= one;
   return found;
 }
 

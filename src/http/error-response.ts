@@ -18,6 +18,7 @@ export function toFailure(thrown: unknown, request: FastifyRequest): MillraceErr
 /** Answers with an error in the API's shape. */
 export function sendFailure(error: MillraceError, reply: FastifyReply): void {
   const { status, retryable } = error.row;
-  if (status === 503 && retryable) void reply.header("retry-after", "1");
+  const again = Math.max(1, Math.ceil(error.retryAfter ?? 1));
+  if ((status === 503 || status === 429) && retryable) void reply.header("retry-after", String(again));
   void reply.code(status).send(formatError(error.toBody()));
 }

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { request, type IncomingMessage } from "node:http";
 import { expect, test } from "vitest";
+import { apiKey } from "../config/api-keys.ts";
 import type { ServerOptions } from "./server.ts";
 import { says, startServer } from "./testing.ts";
 
@@ -73,7 +74,7 @@ test("a foreign page's request reaches no model, whatever its method and content
 });
 
 test.each([
-  ["keys", { apiKeys: ["key"] }],
+  ["keys", { apiKeys: [apiKey({ key: "key" })] }],
   ["an address that other machines reach", { host: "0.0.0.0" }],
 ] satisfies [string, Partial<ServerOptions>][])("with %s any name may be used: proxies do", async (_name, over) => {
   await using it = await startServer(undefined, over);
@@ -87,7 +88,10 @@ const preflight = {
 };
 
 test("a preflight of an allowed origin is answered before the key is asked for", async () => {
-  await using it = await startServer(undefined, { corsOrigins: ["https://app.example"], apiKeys: ["key"] });
+  await using it = await startServer(undefined, {
+    corsOrigins: ["https://app.example"],
+    apiKeys: [apiKey({ key: "key" })],
+  });
   const method = "OPTIONS";
   const answer = await ask(it.port, { origin: "https://app.example", ...preflight }, { method });
   expect([answer.status, answer.body]).toEqual([204, ""]);

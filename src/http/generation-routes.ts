@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { sseEvent, type AnswerHeader, type FormatEvent, type WholeAnswer } from "../api/openai/answer.ts";
 import { chatStream, formatChat } from "../api/openai/chat-answer.ts";
 import { parseChat } from "../api/openai/chat-request.ts";
@@ -6,6 +6,7 @@ import type { Fixed, ParsedRequest } from "../api/openai/common-fields.ts";
 import { completionStream, formatCompletion } from "../api/openai/completion-answer.ts";
 import { parseCompletion } from "../api/openai/completion-request.ts";
 import { formatError } from "../api/openai/error-body.ts";
+import { failure } from "../core/errors.ts";
 import type { GenerationEvent, RequestDefaults } from "../core/generation.ts";
 import { newSeed } from "../core/ids.ts";
 import { addRoute } from "./add-route.ts";
@@ -31,6 +32,9 @@ interface Serving {
   readonly backends: Backends;
   readonly scopes: RequestScopes;
   readonly defaults: RequestDefaults;
+  /** In seconds; 0 = none. */
+  readonly requestTimeout: number;
+  readonly slowClientTimeout: number;
 }
 
 /** A request that is being answered. */
@@ -40,25 +44,50 @@ interface Run {
   readonly record: RequestRecord;
 }
 
-export function addGenerationRoutes(server: FastifyInstance, { backends, scopes, defaults }: Serving): void {
+export function addGenerationRoutes(server: FastifyInstance, serving: Serving): void {
+  const { backends, scopes, slowClientTimeout } = serving;
   for (const api of textApis)
     addRoute(server, {
       method: "POST",
       url: api.url,
       handler: async (request, reply) => {
-        const fixed = { id: request.id, seed: newSeed(), defaultModel: backends[0].model.id, defaults };
-        const parsed = api.parse(request.body, fixed);
+        const parsed = api.parse(request.body, fixedOf(request, serving));
         const { model } = parsed.request;
         const backend = findBackend(backends, model);
         const header = { requestId: request.id, created: Math.floor(Date.now() / 1000), model };
-        const signal = scopes.signalFor(reply);
-        const run = { events: backend.generate(parsed.request, signal), signal, record: request.record };
+        const scope = scopes.scopeFor(reply);
+        const { record } = request;
+        const run = { events: backend.generate(parsed.request, scope.signal), signal: scope.signal, record };
         if (!parsed.stream) return api.format(header, await collect(run));
-        await stream(run, reply, api.stream(header, parsed.includeUsage));
+        const cutOff = () => {
+          record.error = failure("slow_client", { seconds: slowClientTimeout });
+          scope.abort(record.error);
+          reply.raw.destroy();
+        };
+        const open = () => new SseResponse(reply, { slowMs: 1000 * slowClientTimeout, onSlow: cutOff });
+        await stream(run, open, api.stream(header, parsed.includeUsage));
         return reply;
       },
     });
 }
+
+/** What is known of a request before its body is looked at. */
+function fixedOf({ id, identity, headers }: FastifyRequest, serving: Serving): Fixed {
+  const { backends, defaults, requestTimeout } = serving;
+  return {
+    id,
+    seed: newSeed(),
+    tenant: identity.tenant,
+    lane: identity.lane,
+    headers: { "x-priority": textOf(headers["x-priority"]), "x-request-timeout": textOf(headers["x-request-timeout"]) },
+    defaultTimeoutMs: requestTimeout === 0 ? undefined : 1000 * requestTimeout,
+    defaultModel: backends[0].model.id,
+    defaults,
+  };
+}
+
+/** Of a header that is sent twice Node makes one text, which then is none of those accepted. */
+const textOf = (header: string | string[] | undefined) => header?.toString();
 
 async function collect({ events, signal, record }: Run): Promise<WholeAnswer> {
   const texts: string[] = [];
@@ -75,12 +104,12 @@ async function collect({ events, signal, record }: Run): Promise<WholeAnswer> {
 }
 
 /** Sends the head with the first event, so that what fails before it is answered with its status. */
-async function stream({ events, signal, record }: Run, reply: FastifyReply, format: FormatEvent): Promise<void> {
+async function stream({ events, signal, record }: Run, open: () => SseResponse, format: FormatEvent): Promise<void> {
   let response: SseResponse | undefined;
   try {
     for await (const event of events) {
       record.note(event);
-      response ??= new SseResponse(reply);
+      response ??= open();
       response.write(format(event));
       if (response.full) await response.drained();
     }

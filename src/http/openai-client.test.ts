@@ -1,6 +1,7 @@
 import OpenAI from "openai";
 import { expect, test } from "vitest";
 import { failure } from "../core/errors.ts";
+import { apiKey } from "../config/api-keys.ts";
 import { eventually, fails, keepsTalking, says, startServer, type TestServer } from "./testing.ts";
 
 const messages = [{ role: "user" as const, content: "hi" }];
@@ -10,7 +11,7 @@ const clientOf = (it: TestServer, apiKey = "none") =>
   new OpenAI({ baseURL: `${it.url}/v1`, apiKey, maxRetries: 0, timeout: 5000 });
 
 test("the official client reads whole answers, streams, usage and models", async () => {
-  await using it = await startServer(says("Hel", "lo 👋", ", world"), { apiKeys: ["sk-test"] });
+  await using it = await startServer(says("Hel", "lo 👋", ", world"), { apiKeys: [apiKey({ key: "sk-test" })] });
   const client = clientOf(it, "sk-test");
   const whole = await client.chat.completions.create({ model, messages });
   expect(whole.choices[0]!.message.content).toBe("Hello 👋, world");

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { apiKey } from "../config/api-keys.ts";
 import { startServer } from "./testing.ts";
 
 const page = [
@@ -43,7 +44,7 @@ test.each([
 });
 
 test("the page is open where the API asks for a key", async () => {
-  await using it = await startServer(undefined, { page, apiKeys: ["key"] });
+  await using it = await startServer(undefined, { page, apiKeys: [apiKey({ key: "key" })] });
   const status = async (url: string) => (await it.server.inject(url)).statusCode;
   expect([await status("/"), await status("/page/main.js"), await status("/v1/models")]).toEqual([200, 200, 401]);
 });

@@ -46,7 +46,7 @@ export function logRequests(server: FastifyInstance, logger: Logger): void {
 
 function logRequest(logger: Logger, request: FastifyRequest, { raw }: FastifyReply): void {
   const { record } = request;
-  const status = raw.writableFinished ? raw.statusCode : 499;
+  const status = raw.writableFinished ? raw.statusCode : (record.error?.row.status ?? 499);
   const fields = {
     request: request.id,
     method: request.method,

@@ -39,7 +39,7 @@ export class RequestScopes {
   }
 
   /** Aborts, with the MillraceError to report, when the client leaves before it has its answer or the server ends. */
-  signalFor(reply: FastifyReply): AbortSignal {
+  scopeFor(reply: FastifyReply): AbortController {
     const controller = new AbortController();
     const { raw } = reply;
     const clientGone = () => controller.abort(failure("request_cancelled", undefined));
@@ -52,7 +52,7 @@ export class RequestScopes {
         if (!raw.writableFinished) clientGone();
       });
     }
-    return controller.signal;
+    return controller;
   }
 
   #abortAll(): void {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { failure } from "../core/errors.ts";
+import { apiKey } from "../config/api-keys.ts";
 import { ScriptedBackend, eventually, fails, says, startServer } from "./testing.ts";
 
 const chat = { messages: [{ role: "user", content: "hi" }] };
@@ -177,7 +178,7 @@ test("health tells loading, ready and failed", async () => {
 });
 
 test("with keys, everything but health asks for one", async () => {
-  await using it = await startServer(undefined, { apiKeys: ["first-key", "second"] });
+  await using it = await startServer(undefined, { apiKeys: [apiKey({ key: "first-key" }), apiKey({ key: "second" })] });
   const status = async (headers: Record<string, string>, url = "/v1/models") =>
     (await it.server.inject({ url, headers })).statusCode;
   expect(await status({ authorization: "Bearer second" })).toBe(200);

@@ -1,9 +1,10 @@
 import fastify, { type FastifyInstance } from "fastify";
+import type { ApiKey } from "../config/api-keys.ts";
 import { failure } from "../core/errors.ts";
 import type { RequestDefaults } from "../core/generation.ts";
 import { newId } from "../core/ids.ts";
 import type { Logger } from "../telemetry/log.ts";
-import { requireKey } from "./auth.ts";
+import { identify } from "./auth.ts";
 import { allowOrigins } from "./cors.ts";
 import { answerClientError } from "./client-error.ts";
 import { sendFailure, toFailure } from "./error-response.ts";
@@ -21,7 +22,11 @@ export interface ServerOptions {
   readonly backends: Backends;
   readonly logger: Logger;
   /** Keys of which a request must bring one; empty = open to all. */
-  readonly apiKeys: readonly string[];
+  readonly apiKeys: readonly ApiKey[];
+  /** Seconds that a request may take that does not say; 0 = any time. */
+  readonly requestTimeout: number;
+  /** Seconds after which a stream is cut off that its client does not read; 0 = never. */
+  readonly slowClientTimeout: number;
   /** Address it will listen on. */
   readonly host: string;
   /** Origins whose web pages may use it; "*" = all. */
@@ -39,17 +44,17 @@ export interface ServerOptions {
 /** Longer than usual clients and proxies keep theirs: else a request meets a connection that is being closed. */
 const keepAliveTimeout = 75_000;
 /** For a request to arrive completely, in ms. */
-const requestTimeout = 300_000;
+const arrivalTimeout = 300_000;
 
 /** The HTTP server, not yet listening. Its `close()` takes no more requests, drains, and ends every connection. */
 export function buildServer(options: ServerOptions): FastifyInstance {
-  const { backends, logger, apiKeys, bodyLimit, drainMs, defaults } = options;
+  const { backends, logger, apiKeys, bodyLimit, drainMs } = options;
   const server = fastify({
     logger: false,
     genReqId: () => newId("req"),
     bodyLimit,
     keepAliveTimeout,
-    requestTimeout,
+    requestTimeout: arrivalTimeout,
     return503OnClosing: false, // `RequestScopes` does, in the API's shape
     forceCloseConnections: "idle",
     clientErrorHandler: answerClientError,
@@ -65,7 +70,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   const scopes = new RequestScopes(server, drainMs);
   allowOrigins(server, options.corsOrigins);
   if (apiKeys.length === 0) refuseForeignPages(server, options);
-  else requireKey(server, apiKeys);
+  identify(server, apiKeys);
   readJsonBodies(server);
   server.setErrorHandler((thrown, request, reply) => {
     request.record.error = toFailure(thrown, request);
@@ -77,6 +82,6 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   addHealthRoute(server, backends);
   addPageRoutes(server, options.page);
   addModelRoutes(server, backends);
-  addGenerationRoutes(server, { backends, scopes, defaults });
+  addGenerationRoutes(server, { ...options, scopes });
   return server;
 }

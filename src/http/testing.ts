@@ -119,6 +119,8 @@ export async function startServer(script?: Script, over: Partial<ServerOptions> 
     backends: [backend],
     logger,
     apiKeys: [],
+    requestTimeout: 0,
+    slowClientTimeout: 0,
     host: "127.0.0.1",
     corsOrigins: [],
     defaults: {},

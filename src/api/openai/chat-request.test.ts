@@ -4,8 +4,9 @@ import { expect, expectTypeOf, test } from "vitest";
 import { MillraceError } from "../../core/errors.ts";
 import { parseChat, chatFields } from "./chat-request.ts";
 import { parseCompletion } from "./completion-request.ts";
+import { someFixed } from "./testing.ts";
 
-const fixed = { id: "req-1", seed: 77, defaultModel: "small", defaults: {} };
+const fixed = someFixed();
 const messages = [{ role: "user", content: "hi" }];
 const parse = (over: object) => parseChat({ messages, ...over }, fixed);
 
@@ -25,6 +26,9 @@ test("what is left out, or null, has OpenAI's defaults", () => {
     request: {
       id: "req-1",
       model: "small",
+      tenant: { name: "ann", weight: 1 },
+      lane: "interactive",
+      timeoutMs: undefined,
       prompt: { kind: "chat", messages },
       maxTokens: undefined,
       sampling: {
@@ -44,7 +48,20 @@ test("what is left out, or null, has OpenAI's defaults", () => {
     includeUsage: false,
   });
   const names = ["model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature", "top_p"];
-  const more = ["stop", "seed", "top_k", "min_p", "repeat_penalty", "ignore_eos", "n", "tools", "logprobs", "user"];
+  const more = [
+    "stop",
+    "seed",
+    "top_k",
+    "min_p",
+    "repeat_penalty",
+    "ignore_eos",
+    "priority",
+    "timeout",
+    "n",
+    "tools",
+    "logprobs",
+    "user",
+  ];
   expect(parse(Object.fromEntries([...names, ...more].map((name) => [name, null])))).toEqual(plain);
 });
 
@@ -64,9 +81,12 @@ test("every field arrives under our name", () => {
     stop: "END",
     seed: -1,
     ignore_eos: true,
+    priority: "background",
+    timeout: 0.5,
   });
   expect([stream, includeUsage]).toEqual([true, true]);
   expect(request).toMatchObject({ model: "big", maxTokens: 5, stop: ["END"], ignoreEos: true });
+  expect(request).toMatchObject({ lane: "background", timeoutMs: 500 });
   expect(request.sampling).toEqual({
     temperature: 0,
     topK: 40,

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { failure } from "../../core/errors.ts";
-import type { GenerationRequest, Prompt, RequestDefaults, Sampling } from "../../core/generation.ts";
+import type { GenerationRequest, Lane, Prompt, RequestDefaults, Sampling, Tenant } from "../../core/generation.ts";
 import { describe } from "./check-body.ts";
 import { flag, ignored, integerFrom, isEmpty, listOf, numberFrom, objectOf, oneOf, refused, text } from "./fields.ts";
+import { laneOf, priorityField, timeoutField, timeoutOf, type SchedulingHeaders } from "./scheduling-fields.ts";
 
 const most32Bits = 2 ** 31 - 1;
 const stopLength = "a string of 1 to 1000 characters";
@@ -30,6 +31,8 @@ export const commonFields = {
   repeat_penalty: numberFrom(0.01, 10).nullish(),
   repetition_penalty: numberFrom(0.01, 10).nullish(),
   ignore_eos: flag(),
+  priority: priorityField.nullish(),
+  timeout: timeoutField.nullish(),
   // Without meaning for a local model:
   user: ignored(),
   metadata: ignored(),
@@ -50,6 +53,12 @@ export interface Fixed {
   readonly id: string;
   /** For a request that brings no seed. Unsigned 32 bits. */
   readonly seed: number;
+  /** Whose key it came with, and the most urgent lane that this key may ask for. */
+  readonly tenant: Tenant;
+  readonly lane: Lane;
+  readonly headers: SchedulingHeaders;
+  /** For a request that brings no timeout, in ms; undefined = no limit. */
+  readonly defaultTimeoutMs: number | undefined;
   /** For a request that names no model. */
   readonly defaultModel: string;
   /** For a request that leaves them out. */
@@ -81,6 +90,9 @@ export function toParsedRequest(fields: CommonFields, specific: Specific, fixed:
     request: {
       id: fixed.id,
       model: fields.model ?? fixed.defaultModel,
+      tenant: fixed.tenant,
+      lane: laneOf(fields.priority, fixed),
+      timeoutMs: timeoutOf(fields.timeout, fixed),
       prompt: specific.prompt,
       maxTokens: specific.maxTokens,
       sampling: toSampling(fields, fixed),

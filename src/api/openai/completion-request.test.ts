@@ -1,8 +1,9 @@
 import type OpenAI from "openai";
 import { expect, expectTypeOf, test } from "vitest";
 import { parseCompletion, type completionFields } from "./completion-request.ts";
+import { someFixed } from "./testing.ts";
 
-const fixed = { id: "req-1", seed: 77, defaultModel: "small", defaults: {} };
+const fixed = someFixed();
 const parse = (body: object) => parseCompletion(body, fixed).request;
 
 test.each([

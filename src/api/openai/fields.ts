@@ -16,6 +16,11 @@ export const integerFrom = (low: number, high: number, what = "a whole number") 
   return z.int(accepted).min(low, accepted).max(high, accepted);
 };
 
+export const secondsUpTo = (most: number) => {
+  const accepted = `a number of seconds above 0, up to ${most}`;
+  return z.number(accepted).gt(0, accepted).max(most, accepted);
+};
+
 export const flag = () => z.boolean("true or false").nullish();
 
 export const text = (accepted = "a string") => z.string(accepted);

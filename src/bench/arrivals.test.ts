@@ -3,13 +3,14 @@ import fc from "fast-check";
 import { arrivalTimes, type ArrivalProcess } from "./arrivals.ts";
 
 function gapsOf(process: ArrivalProcess, count: number): number[] {
-  const gaps: number[] = [];
-  let last = 0;
-  for (const at of arrivalTimes(process)) {
-    gaps.push(at - last);
+  const times = arrivalTimes(process);
+  let last = times.next().value;
+  return Array.from({ length: count }, () => {
+    const at = times.next().value;
+    const gap = at - last;
     last = at;
-    if (gaps.length > count) return gaps.slice(1);
-  }
+    return gap;
+  });
 }
 
 test.each([

@@ -13,7 +13,7 @@ export interface Distribution {
 
 /** Of no values all figures are NaN: nothing is known about them, and 0 would look like a good one. */
 export function distributionOf(values: readonly number[]): Distribution {
-  const sorted = Float64Array.from(values).sort();
+  const sorted = values.toSorted((a, b) => a - b);
   const count = sorted.length;
   const mean = sorted.reduce((sum, value) => sum + value, 0) / count;
   const variance = sorted.reduce((sum, value) => sum + (value - mean) ** 2, 0) / count;

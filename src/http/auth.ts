@@ -12,7 +12,7 @@ declare module "fastify" {
 }
 
 /** Whose a request is. */
-export interface Identity {
+interface Identity {
   readonly tenant: Tenant;
   /** The most urgent lane that it may ask for. */
   readonly lane: Lane;

@@ -5,11 +5,12 @@ export interface Scale {
   position(value: number): number;
 }
 
-/** Begins at 0, or below if a value does: what is twice as long is twice as much. */
+/** Begins at 0, or below if a value does: what is twice as long is twice as much. Counts have no ticks between them. */
 export function linearScale(values: readonly number[]): Scale {
   const low = least(values, 0);
   const high = most(values, low);
-  const step = roundStep((high === low ? 1 : high - low) / 5);
+  const finest = values.every(Number.isInteger) ? 1 : 0;
+  const step = Math.max(finest, roundStep((high === low ? 1 : high - low) / 5));
   const first = Math.floor(low / step);
   const last = Math.max(first + 1, Math.ceil(high / step - 1e-9));
   const ticks = Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));

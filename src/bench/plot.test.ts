@@ -96,7 +96,7 @@ describe("scales", () => {
       [-5, 5],
       [-6, -4, -2, 0, 2, 4, 6],
     ],
-    [[], [0, 0.2]],
+    [[], [0, 1]],
   ])("linear: round numbers from 0 over %j", (values, ticks) => {
     expect(linearScale(values).ticks).toEqual(ticks);
   });
@@ -129,6 +129,11 @@ describe("scales", () => {
       expect(scale.position(20)).toBeGreaterThan(scale.position(19));
     }
   });
+});
+
+test("counts have no ticks between them", () => {
+  expect(linearScale([1, 2]).ticks).toEqual([0, 1, 2]);
+  expect(linearScale([1, 1.5]).ticks).toEqual([0, 0.5, 1, 1.5]);
 });
 
 test("the cumulative curve rises from 0 to 1 at the values", () => {

@@ -16,7 +16,7 @@ import { pulling } from "../pulling.ts";
 import { addResultOptions, assertWritable, progressOf, showResults, type ResultOptions } from "./results.ts";
 
 const settings: readonly ConfigKey[] = ["model", "threads", "engine"];
-/** Of the thread sweep, in tokens. */
+/** Of the thread sweep, in tokens; the prompt is no longer than `--length`. */
 const prompt = 256;
 const answer = 64;
 
@@ -42,7 +42,7 @@ export function benchExperimentsCommand(): Command {
     const run = { rounds: options.repeat, signal: interrupts.signal, onProgress: progressOf(options) };
     const facts = engineFacts(engine, opened.modelId);
     const reuse = await kvReuse(engine, { ...run, length: Math.min(options.length, engine.info.contextPerSlot) });
-    const promptTokens = Math.min(prompt, engine.info.contextPerSlot - answer);
+    const promptTokens = Math.min(prompt, options.length, engine.info.contextPerSlot - answer);
     const threads = await threadSweep(engine, { ...run, promptTokens, outputTokens: answer });
     const figures = { kvReuse: reuse, threadSweep: threads };
     const text = [kvReuseTable(reuse), agreementLine(reuse), threadTable(threads)];

@@ -23,7 +23,6 @@ export interface LoadFacts {
  */
 export function loadJson(facts: LoadFacts, summary: LoadSummary, { samples }: LoadResult): object {
   const times = samples.map(timesOf);
-  const seconds = (ms: number) => Math.round(ms * 1000) / 1e6;
   return {
     date: new Date().toISOString(),
     backend: "openai",
@@ -38,4 +37,8 @@ export function loadJson(facts: LoadFacts, summary: LoadSummary, { samples }: Lo
     e2els: times.map(({ e2el }) => seconds(e2el)),
     errors: samples.map(({ problem }) => problem ?? ""),
   };
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms * 1000) / 1e6;
 }

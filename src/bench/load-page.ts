@@ -2,7 +2,7 @@ import type { LoadResult, LoadSample } from "./load-result.ts";
 import { figureRows, timeRows, timeTitles } from "./load-report.ts";
 import type { LoadSummary, TimeName } from "./load-summary.ts";
 import { cumulative, type Plot, type Series } from "./plot.ts";
-import { reportPage, type ReportBlock } from "./report-page.ts";
+import type { ReportBlock, ReportPage } from "./report-page.ts";
 import { timesOf, type RequestTimes } from "./request-times.ts";
 
 /** One server's part of a page. */
@@ -19,15 +19,15 @@ interface PageContent {
   readonly opening?: readonly ReportBlock[];
 }
 
-/** A self-contained page: the figures of each server, the distributions of their times, and how the run went. */
-export function loadPage({ facts, servers, opening = [] }: PageContent): string {
+/** A page: the figures of each server, the distributions of their times, and how the run went. */
+export function loadPage({ facts, servers, opening = [] }: PageContent): ReportPage {
   const plots = [
     distribution(servers, "ttft", ({ ttft }) => [ttft]),
     distribution(servers, "itl", ({ itl }) => itl),
     timeline(servers),
     firstTokens(servers),
   ];
-  return reportPage({
+  return {
     title: "Millrace bench",
     facts,
     sections: [
@@ -36,12 +36,12 @@ export function loadPage({ facts, servers, opening = [] }: PageContent): string 
         heading: name,
         blocks: [
           { kind: "table" as const, rows: timeRows(summary) },
-          { kind: "table" as const, rows: [["", ""], ...figureRows(summary)] },
+          { kind: "table" as const, rows: [["figure", "value"], ...figureRows(summary)] },
         ],
       })),
       { heading: "Plots", blocks: plots.map((plot) => ({ kind: "plot" as const, plot })) },
     ],
-  });
+  };
 }
 
 function distribution(

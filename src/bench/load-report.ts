@@ -22,7 +22,6 @@ export function timeRows({ times }: LoadSummary): TableRows {
 export function figureRows(summary: LoadSummary): TableRows {
   const { completed, failed, requestGoodput, cachedShare, peakMemory, lagP99 } = summary;
   const perSecond = (rate: number, of: string) => `${figure(rate, rate < 100 ? 2 : 0)} ${of}/s`;
-  const optional = (name: string, value: string | undefined) => (value === undefined ? [] : [[name, value]]);
   const tokens = `${summary.inputTokens} in, ${summary.outputTokens} out`;
   return [
     ["requests", `${completed} answered, ${failed} failed, in ${figure(summary.durationSeconds, 2)} s`],
@@ -44,6 +43,10 @@ export function figureRows(summary: LoadSummary): TableRows {
     ...optional("sent late by", lagP99 === undefined ? undefined : `${figure(lagP99, 1)} ms (p99)`),
     ...optional("memory", peakMemory === undefined ? undefined : `${formatBytes(peakMemory)} at most`),
   ];
+}
+
+function optional(name: string, value: string | undefined): string[][] {
+  return value === undefined ? [] : [[name, value]];
 }
 
 function figure(value: number, digits: number): string {

@@ -39,7 +39,6 @@ export function summarizeLoad(result: LoadResult, level?: ServiceLevel): LoadSum
   const good = result.samples.filter(({ problem }) => problem === undefined);
   const times = good.map(timesOf);
   const seconds = result.durationMs / 1000;
-  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   const inputTokens = sum(good.map(({ promptTokens }) => promptTokens));
   const outputTokens = sum(good.map(({ completionTokens }) => completionTokens));
   const cached = good.flatMap(({ cachedTokens }) => cachedTokens ?? []);
@@ -67,6 +66,10 @@ export function summarizeLoad(result: LoadResult, level?: ServiceLevel): LoadSum
     lagP99: result.lags.length === 0 ? undefined : distributionOf(result.lags).p99,
     clientCpuPerToken: result.clientCpuMs / outputTokens,
   };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 function kindsOf({ samples }: LoadResult): Record<string, number> {

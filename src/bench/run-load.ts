@@ -206,12 +206,6 @@ type Call = Omit<CompletionCall, "timeoutMs">;
 function callOf({ content, maxTokens }: Turn, said: readonly ChatMessage[], exactLength: boolean): Call {
   const fields = { max_tokens: maxTokens, temperature: 0, ...(exactLength ? { ignore_eos: true } : {}) };
   const call = (path: Call["path"], prompt: object): Call => ({ path, fields: { ...prompt, ...fields } });
-  switch (content.kind) {
-    case "tokens":
-      return call("completions", { prompt: content.ids });
-    case "text":
-      return call("completions", { prompt: content.text });
-    case "messages":
-      return call("chat/completions", { messages: said });
-  }
+  if (content.kind === "messages") return call("chat/completions", { messages: said });
+  return call("completions", { prompt: content.kind === "tokens" ? content.ids : content.text });
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { benchCommand } from "./bench.ts";
 import { chatCommand } from "./chat.ts";
 import { configCommand } from "./config.ts";
 import { completionCommand } from "./completion.ts";
@@ -15,6 +16,7 @@ const commands = [
   chatCommand,
   runCommand,
   quantizeCommand,
+  benchCommand,
   modelsCommand,
   doctorCommand,
   configCommand,
@@ -26,6 +28,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   const program = new Command("millrace")
     .description("Serves open language models.")
     .version(version(), "-V, --version", "print the version")
+    .enablePositionalOptions() // those after a subcommand are its own, also where its group has the same
     .exitOverride();
   for (const command of commands) {
     program.addCommand(command().copyInheritedSettings(program));

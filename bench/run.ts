@@ -4,6 +4,7 @@ import { machineFacts } from "../src/bench/machine.ts";
 const benches: Record<string, () => Promise<(args: readonly string[]) => Promise<void>>> = {
   engine: async () => (await import("./engine.ts")).engine,
   neighbour: async () => (await import("./neighbour.ts")).neighbour,
+  "plan-step": async () => (await import("./plan-step.ts")).planStep,
   sampling: async () => (await import("./sampling.ts")).sampling,
 };
 

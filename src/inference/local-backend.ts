@@ -1,6 +1,7 @@
 import type { Backend, BackendStatus, ModelInfo } from "../core/backend.ts";
 import { failure, MillraceError, toMillraceError } from "../core/errors.ts";
 import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
+import { defaultScheduling, type Scheduling } from "../core/scheduling.ts";
 import type { Engine } from "../engine/engine.ts";
 import { EventQueue } from "./event-queue.ts";
 import { Inference, type RequestEvent } from "./inference.ts";
@@ -16,10 +17,11 @@ export class LocalBackend implements Backend {
   readonly #running: Promise<void>;
   #status: BackendStatus = { state: "ready" };
 
-  constructor(engine: Engine, modelId: string) {
+  constructor(engine: Engine, modelId: string, scheduling: Scheduling = defaultScheduling) {
     this.#engine = engine;
     this.model = { id: modelId, created: Math.floor(Date.now() / 1000), contextLength: engine.info.contextPerSlot };
     this.#inference = new Inference(engine, {
+      scheduling,
       onStep: (events) => {
         for (const event of events) this.#deliver(event);
       },

@@ -1,4 +1,5 @@
 import { failure } from "../../core/errors.ts";
+import { defaultScheduling } from "../../core/scheduling.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { LocalBackend } from "../../inference/local-backend.ts";
 import { summarize, type Summary } from "../statistics.ts";
@@ -40,12 +41,12 @@ interface Run {
 
 /**
  * How fast the engine, with scheduler and sampling but without HTTP, is when so many prompts arrive at once and nothing
- * else goes on. The batch sizes take turns, in an order that is reversed each round, so that what changes with time does
+ * else goes on; no latency target limits its prefills. The batch sizes take turns, in an order that is reversed each round, so that what changes with time does
  * not look like an effect of the size; a burst of each before the first round warms up. Closes the engine. Throws
  * `invalid_config` if the model's context is too short; rejects with the error of the engine, or once `signal` aborts.
  */
 export async function engineBench(engine: Engine, options: EngineBenchOptions, run: Run): Promise<BatchFigures[]> {
-  await using backend = new LocalBackend(engine, "bench");
+  await using backend = new LocalBackend(engine, "bench", { ...defaultScheduling, targetItl: { kind: "off" } });
   const { promptTokens, outputTokens } = options;
   const context = engine.info.contextPerSlot;
   if (promptTokens + outputTokens > context) {

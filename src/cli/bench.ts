@@ -32,6 +32,7 @@ export function benchCommand(): Command {
       const { metrics, ...results } = loadResults(measured, measurement, level);
       showResults(results, options);
       if (signal.aborted) throw signal.reason;
+      if (metrics["completed"] === 0) throw new Unsuccessful();
       assertAll(requirements, metrics);
     });
   // A group passes on to its commands what the program passes on to it: that errors are thrown.

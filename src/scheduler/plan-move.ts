@@ -45,7 +45,7 @@ export function planMove(state: SchedulerState, now: number): NextMove {
   for (const sequence of inOrder(state, view)) {
     const holder = slot === undefined ? loserTo(sequence, state, view) : undefined;
     if (slot === undefined && holder === undefined) break;
-    const reuse = state.cache.find(sequence);
+    const reuse = state.cache.find(sequence, slot === undefined ? undefined : state.slots.at(slot));
     const wait = waitFor(sequence, reuse, view);
     if (wait === undefined) {
       if (slot !== undefined) return { move: { kind: "start", sequence, slot, reuse }, waits };

@@ -42,6 +42,12 @@ export const leastReuse = 16;
 /** Items that a search looks at: of many prefixes with the same beginning one is as good as another. */
 const mostLooks = 64;
 
+interface SearchTerms {
+  /** Tokens that may be reused. */
+  readonly most: number;
+  readonly preferred: Prefix | undefined;
+}
+
 export interface CacheOptions {
   readonly capabilities: Pick<Capabilities, "trimAfterRestore">;
   /** Host memory for parked prefixes, in bytes. */
@@ -91,15 +97,18 @@ export class PrefixCache {
     this.#parked.delete(prefix);
   }
 
-  /** The longest prefix of `sequence` that is there, and the longer one that is being computed. At least one token is left to compute. */
-  find(sequence: Sequence): Reuse {
+  /**
+   * The longest prefix of `sequence` that is there, and the longer one that is being computed. At least one token is left
+   * to compute. Of equally long ones `preferred`: what is in the right slot already need not be moved.
+   */
+  find(sequence: Sequence, preferred?: Prefix): Reuse {
     if (!this.enabled) return nothing;
     const { tokens, tenant, sharedLength } = sequence;
     const most = sequence.length - 1;
-    const own = this.#search(this.#trees.get(tenant.name), tokens, most);
+    const own = this.#search(this.#trees.get(tenant.name), tokens, { most, preferred });
     const shared = Math.min(sharedLength, most);
     if (shared < leastReuse) return own;
-    return longer(own, this.#search(this.#shared, tokens, shared));
+    return longer(own, this.#search(this.#shared, tokens, { most: shared, preferred }));
   }
 
   /** Exactly these tokens are held somewhere without being computed further. */
@@ -133,18 +142,13 @@ export class PrefixCache {
   makeRoom(prefix: Prefix, bytes: number, recomputeMs: number): boolean {
     prefix.msPerByte = recomputeMs / Math.max(1, bytes);
     this.#appraise(prefix);
-    while (!this.parking.fits(bytes)) {
-      const victim = this.#leastWorth();
-      if (victim === undefined || victim.worth > prefix.worth) return false;
-      this.#clock = victim.worth;
-      this.remove(victim);
-    }
+    while (!this.parking.fits(bytes)) if (!this.#giveUpLess(prefix)) return false;
     return true;
   }
 
-  /** Books that the prefix, until now in a slot, was saved. False = it is larger than was thought and does not fit. */
+  /** Books that the prefix, until now in a slot, was saved. False = it is larger than was thought, and not worth more room. */
   park(prefix: Prefix, saved: SavedSequence): boolean {
-    if (!this.parking.add(saved)) return false;
+    while (!this.parking.add(saved)) if (!this.#giveUpLess(prefix)) return false;
     prefix.place = { kind: "parked", saved };
     this.#parked.add(prefix);
     if (!this.exactOnly) this.#dropCovered(prefix);
@@ -162,13 +166,31 @@ export class PrefixCache {
     }
   }
 
-  #search(tree: PrefixTree<Prefix> | undefined, tokens: Int32Array, most: number): Reuse {
+  /** Throws unless exactly these, which are in slots, and the parked ones can be found. Visits all of it: for tests. */
+  check(inSlots: readonly Prefix[]): void {
+    this.#shared.check();
+    let found = 0;
+    for (const tree of this.#trees.values()) {
+      tree.check();
+      found += tree.size;
+    }
+    const known = this.enabled ? inSlots.length + this.#parked.size : 0;
+    if (found !== known) throw new Error(`${found} prefixes can be found of ${known}`);
+    const shared = [...inSlots, ...this.#parked].filter(
+      ({ sharedLength, length }) => Math.min(sharedLength, length) > 0,
+    );
+    if (this.enabled && this.#shared.size !== shared.length)
+      throw new Error(`${this.#shared.size} shared prefixes can be found of ${shared.length}`);
+  }
+
+  #search(tree: PrefixTree<Prefix> | undefined, tokens: Int32Array, { most, preferred }: SearchTerms): Reuse {
     let best: Reuse = nothing;
     let looks = 0;
     for (const { item, length } of tree?.matches(tokens, most) ?? []) {
-      if (length < leastReuse || length <= best.length || ++looks > mostLooks) break;
+      if (length < leastReuse || length < best.length || ++looks > mostLooks) break;
       const usable = this.#usable(item, length);
-      if (usable > best.length && usable >= leastReuse) best = { ...best, source: item, length: usable };
+      const isBetter = usable > best.length || (usable === best.length && item === preferred);
+      if (isBetter && usable >= leastReuse) best = { ...best, source: item, length: usable };
       const coming = this.#coming(item, length);
       if (item.place.kind === "running" && coming > (best.coming?.length ?? 0))
         best = { ...best, coming: { sequence: item.place.sequence, length: coming } };
@@ -188,6 +210,15 @@ export class PrefixCache {
     const { computed, boundaries } = place.sequence;
     const end = this.exactOnly ? (boundaries.findLast((boundary) => boundary <= length) ?? 0) : length;
     return end > computed ? end : 0;
+  }
+
+  /** Gives up the parked prefix that is worth least, unless that is worth more than `prefix`. */
+  #giveUpLess(prefix: Prefix): boolean {
+    const victim = this.#leastWorth();
+    if (victim === undefined || victim.worth > prefix.worth) return false;
+    this.#clock = victim.worth;
+    this.remove(victim);
+    return true;
   }
 
   #leastWorth(): Prefix | undefined {

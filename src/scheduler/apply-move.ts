@@ -132,10 +132,9 @@ export class Mover {
     const { tokens, computed: length, sharedLength, tenant, slot } = sequence;
     const place = { kind: "resting", slot: slot! } as const; // until it is parked, in this same turn
     const prefix = cache.add({ tenant: tenant.name, tokens, length, sharedLength, place });
-    if (!this.#park(prefix, slot!, length)) {
-      cache.remove(prefix);
-      sequence.boundaries = sequence.boundaries.filter((boundary) => boundary !== length);
-    }
+    if (!this.#park(prefix, slot!, length)) cache.remove(prefix);
+    // Once only: two whose snapshots give up each other would else make them for ever.
+    sequence.boundaries = sequence.boundaries.filter((boundary) => boundary !== length);
   }
 
   #hold(sequence: Sequence, slot: number, uses: number): void {

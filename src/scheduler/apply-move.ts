@@ -48,6 +48,7 @@ export class Mover {
     sequence.computed = reused;
     sequence.cached ??= Math.min(reused, sequence.promptLength);
     sequence.turnStart = sequence.length;
+    if (reused >= sequence.lost) sequence.lost = 0;
     this.#hold(sequence, slot, reuse.source?.uses ?? 0);
   }
 
@@ -101,6 +102,7 @@ export class Mover {
     const { running, scheduling } = this.#state;
     running.splice(running.indexOf(sequence), 1);
     sequence.turns += usedTurns(sequence, scheduling.turnTokens);
+    sequence.lost = sequence.computed;
     const left = rest(this.#state, sequence);
     if (left !== undefined) left.uses += usesToCome;
     enqueue(this.#state, sequence);

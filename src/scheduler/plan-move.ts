@@ -69,13 +69,17 @@ function* inOrder({ waiting, policy }: SchedulerState, view: PolicyView): Genera
   yield* rest.sort((a, b) => policy.compare(a, b, view));
 }
 
-/** The last by policy of those that have to yield to the challenger. */
+/**
+ * The last by policy of those that have to yield to the challenger. A prompt that was lost once is not interrupted again:
+ * without room to park it would else begin for ever, where lanes take turns by age.
+ */
 function loserTo(challenger: Sequence, state: SchedulerState, view: PolicyView): Sequence | undefined {
   const { running, policy, scheduling } = state;
   const terms = { ...view, turnTokens: scheduling.turnTokens };
   let last: Sequence | undefined;
   for (const holder of running) {
-    if (!policy.preempts(challenger, holder, terms)) continue;
+    const isProtected = holder.lost > 0 && holder.length === holder.turnStart;
+    if (isProtected || !policy.preempts(challenger, holder, terms)) continue;
     if (last === undefined || policy.compare(holder, last, view) > 0) last = holder;
   }
   return last;

@@ -44,13 +44,15 @@ export interface Sequence extends TokenHistory {
   turnStart: number;
   /** How often it has given up its slot to others. */
   turns: number;
+  /** Tokens that it had computed when it gave up its slot, if it did not get all of them back; then it keeps the next one until it has generated something. */
+  lost: number;
   readonly sample: Sampler;
   readonly endsGeneration: (token: number) => boolean;
 }
 
 export interface NewSequence extends Omit<
   Sequence,
-  "tokens" | "length" | "promptLength" | "computed" | "slot" | "cached" | "turnStart" | "turns"
+  "tokens" | "length" | "promptLength" | "computed" | "slot" | "cached" | "turnStart" | "turns" | "lost"
 > {
   readonly prompt: Int32Array;
 }
@@ -63,7 +65,7 @@ export function newSequence({ prompt, ...rest }: NewSequence): Sequence {
   }
   const tokens = new Int32Array(rest.limit);
   tokens.set(prompt);
-  const fresh = { computed: 0, slot: undefined, cached: undefined, turnStart: length, turns: 0 };
+  const fresh = { computed: 0, slot: undefined, cached: undefined, turnStart: length, turns: 0, lost: 0 };
   return { ...rest, ...fresh, tokens, length, promptLength: length };
 }
 

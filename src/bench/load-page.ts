@@ -6,7 +6,7 @@ import type { ReportBlock, ReportPage } from "./report-page.ts";
 import { timesOf, type RequestTimes } from "./request-times.ts";
 
 /** One server's part of a page. */
-export interface MeasuredServer {
+interface MeasuredServer {
   readonly name: string;
   readonly result: LoadResult;
   readonly summary: LoadSummary;

@@ -1,41 +1,41 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { listenerOf } from "./listener.ts";
 import { MemoryWatch, residentBytes } from "./memory-watch.ts";
 
-const onLinux = test.skipIf(process.platform !== "linux");
+describe.skipIf(process.platform !== "linux")("by /proc", () => {
+  test("counts a process and its descendants", async () => {
+    const before = residentBytes(process.pid);
+    const child = spawn(process.execPath, ["-e", "console.log('up'); setInterval(() => {}, 1000)"]);
+    try {
+      await once(child.stdout, "data");
+      expect(residentBytes(child.pid!)).toBeGreaterThan(2 ** 24);
+      expect(residentBytes(process.pid)).toBeGreaterThan(before + 2 ** 23);
+    } finally {
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    }
+    expect(residentBytes(child.pid!)).toBe(0);
+  });
 
-onLinux("counts a process and its descendants", async () => {
-  const before = residentBytes(process.pid);
-  const child = spawn(process.execPath, ["-e", "console.log('up'); setInterval(() => {}, 1000)"]);
-  try {
-    await once(child.stdout, "data");
-    expect(residentBytes(child.pid!)).toBeGreaterThan(2 ** 24);
-    expect(residentBytes(process.pid)).toBeGreaterThan(before + 2 ** 23);
-  } finally {
-    child.kill("SIGKILL");
-    await once(child, "exit");
-  }
-  expect(residentBytes(child.pid!)).toBe(0);
-});
+  test("remembers the most", () => {
+    using watch = new MemoryWatch(process.pid);
+    expect(watch.peak()).toBeGreaterThan(2 ** 24);
+    using other = new MemoryWatch(2 ** 30);
+    expect(other.peak()).toBeUndefined();
+  });
 
-onLinux("remembers the most", () => {
-  using watch = new MemoryWatch(process.pid);
-  expect(watch.peak()).toBeGreaterThan(2 ** 24);
-  using other = new MemoryWatch(2 ** 30);
-  expect(other.peak()).toBeUndefined();
-});
-
-onLinux("finds who listens at a URL of this machine", async () => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  expect(listenerOf(`http://127.0.0.1:${port}/v1`)).toBe(process.pid);
-  expect(listenerOf(`http://localhost:${port}`)).toBe(process.pid);
-  expect(listenerOf(`http://192.0.2.1:${port}`)).toBeUndefined();
-  server.close();
-  await once(server, "close");
-  expect(listenerOf(`http://127.0.0.1:${port}`)).toBeUndefined();
+  test("finds who listens at a URL of this machine", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    expect(listenerOf(`http://127.0.0.1:${port}/v1`)).toBe(process.pid);
+    expect(listenerOf(`http://localhost:${port}`)).toBe(process.pid);
+    expect(listenerOf(`http://192.0.2.1:${port}`)).toBeUndefined();
+    server.close();
+    await once(server, "close");
+    expect(listenerOf(`http://127.0.0.1:${port}`)).toBeUndefined();
+  });
 });

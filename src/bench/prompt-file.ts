@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { failure } from "../core/errors.ts";
-import type { Conversation, Workload } from "./workload.ts";
+import type { Content, Conversation, Workload } from "./workload.ts";
 
 const accepted =
   'an object with "prompt" (a text or token ids) or "messages" (each with "role" and "content"), and perhaps "max_tokens"';
@@ -34,7 +34,7 @@ function requestOf(text: string, { at, defaultMaxTokens }: { at: string; default
   const parsed = line.safeParse(jsonOf(text, at));
   if (!parsed.success) throw failure("invalid_config", { problem: `${at}: accepted: ${accepted}` });
   const { max_tokens = defaultMaxTokens, ...rest } = parsed.data;
-  const turn = (content: Conversation["turns"][number]["content"]) => ({ turns: [{ content, maxTokens: max_tokens }] });
+  const turn = (content: Content) => ({ turns: [{ content, maxTokens: max_tokens }] });
   if ("messages" in rest)
     return turn({
       kind: "messages",

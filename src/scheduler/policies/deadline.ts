@@ -1,13 +1,13 @@
 import type { Sequence } from "../sequence.ts";
-import { ascending, byLane, inOrder } from "./orders.ts";
-import type { Policy, PolicyView } from "./policy.ts";
+import { ascending, byLane } from "./orders.ts";
+import type { Order, Policy, PolicyView } from "./policy.ts";
 import { preemption } from "./preemption.ts";
 import { byPlace, placeOf } from "./turns.ts";
 
 /** Where a sequence without a deadline stands among the others: as if it were due so long after its place, in ms. */
 export const HORIZON_MS = 60_000;
 
-const compare = inOrder(byLane, byFeasibility, byDue, byPlace);
+const compare: Order = (a, b, view) => byLane(a, b, view) || byFeasibility(a, b, view) || byDue(a, b) || byPlace(a, b);
 
 /**
  * Within a lane, the earliest deadline first among those that can still be met; the others come behind them, and end at

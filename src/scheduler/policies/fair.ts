@@ -1,6 +1,6 @@
 import type { Sequence } from "../sequence.ts";
-import { ascending, byLane, inOrder } from "./orders.ts";
-import type { Policy, PolicyView } from "./policy.ts";
+import { ascending, byLane } from "./orders.ts";
+import type { Order, Policy, PolicyView } from "./policy.ts";
 import { preemption } from "./preemption.ts";
 import { byPlace } from "./turns.ts";
 
@@ -10,7 +10,7 @@ import { byPlace } from "./turns.ts";
  */
 export const QUANTUM = 256;
 
-const compare = inOrder(byLane, byShare, byPlace);
+const compare: Order = (a, b, view) => byLane(a, b, view) || byShare(a, b, view) || byPlace(a, b);
 
 /** Within a lane, who was served the least for its weight (Sheng et al., OSDI 2024); within a tenant as `fifo`. */
 export const fair: Policy = { compare, preempts: preemption({ urgency: byLane, compare, isOwed }) };

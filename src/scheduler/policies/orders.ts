@@ -1,18 +1,7 @@
 import type { Order } from "./policy.ts";
 
-/** The first order that tells the two apart decides. */
-export function inOrder(...orders: readonly Order[]): Order {
-  return (a, b, view) => {
-    for (let index = 0; index < orders.length; index++) {
-      const order = orders[index]!(a, b, view);
-      if (order !== 0) return order;
-    }
-    return 0;
-  };
-}
-
-/** As `x - y`, but right for infinities too. */
-export function ascending(x: number, y: number): number {
+/** As `x - y`, but right for infinities and texts too. Orders are chained by `||`: 0 leaves it to the next. */
+export function ascending<T extends number | string>(x: T, y: T): number {
   return x < y ? -1 : x > y ? 1 : 0;
 }
 

@@ -1,10 +1,10 @@
 import type { Sequence } from "../sequence.ts";
-import { ascending, byLane, inOrder } from "./orders.ts";
-import type { Policy, PolicyView } from "./policy.ts";
+import { ascending, byLane } from "./orders.ts";
+import type { Order, Policy, PolicyView } from "./policy.ts";
 import { preemption } from "./preemption.ts";
 import { byPlace } from "./turns.ts";
 
-const compare = inOrder(byLane, byLength, byPlace);
+const compare: Order = (a, b, view) => byLane(a, b, view) || byLength(a, b, view) || byPlace(a, b);
 
 /** Within a lane, the highest response ratio first; of those that came just now, the shortest. */
 export const shortest: Policy = { compare, preempts: preemption({ urgency: byLane, compare }) };

@@ -1,6 +1,5 @@
 import type { Sequence } from "../sequence.ts";
 import { ascending } from "./orders.ts";
-import type { Order } from "./policy.ts";
 
 /**
  * Each turn that it has used puts a sequence so far back, in ms. New requests so come before long answers, which keeps
@@ -21,5 +20,6 @@ export function placeOf({ arrived, turns }: Sequence): number {
 }
 
 /** Turns and arrival; and the id, so that every order that ends with this one is total. */
-export const byPlace: Order = (a, b) =>
-  ascending(placeOf(a), placeOf(b)) || ascending(a.turns, b.turns) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+export function byPlace(a: Sequence, b: Sequence): number {
+  return ascending(placeOf(a), placeOf(b)) || ascending(a.turns, b.turns) || ascending(a.id, b.id);
+}

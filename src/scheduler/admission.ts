@@ -1,5 +1,5 @@
 import { failure, type MillraceError } from "../core/errors.ts";
-import { drainMs, endMs } from "./forecast.ts";
+import { Forecast } from "./forecast.ts";
 import type { Sequence } from "./sequence.ts";
 import { viewOf, type SchedulerState } from "./state.ts";
 
@@ -9,14 +9,16 @@ import { viewOf, type SchedulerState } from "./state.ts";
  */
 export function refusal(state: SchedulerState, sequence: Sequence, now: number): MillraceError | undefined {
   const { waiting, scheduling, policy } = state;
+  const forecast = new Forecast(state);
+  const retryAfter = forecast.drainMs() / 1000;
   const waitingTokens = waiting.reduce((sum, { length }) => sum + length, 0);
   const limit = scheduling.maxQueuedTokens;
   if (waitingTokens > 0 && waitingTokens + sequence.length > limit)
-    return failure("queued_tokens_full", { waiting: waitingTokens, limit, retryAfter: drainMs(state) / 1000 });
+    return failure("queued_tokens_full", { waiting: waitingTokens, limit, retryAfter });
   if (sequence.deadline === Infinity || !state.cost.knowsPrefill || !state.cost.knowsDecode) return undefined;
   const view = viewOf(state, now);
-  const estimate = endMs(state, sequence, (other) => policy.compare(other, sequence, view) < 0);
+  const estimate = forecast.endMs(sequence, (other) => policy.compare(other, sequence, view) < 0);
   if (now + estimate <= sequence.deadline) return undefined;
   const timeout = (sequence.deadline - sequence.arrived) / 1000;
-  return failure("deadline_unreachable", { estimate: estimate / 1000, timeout, retryAfter: drainMs(state) / 1000 });
+  return failure("deadline_unreachable", { estimate: estimate / 1000, timeout, retryAfter });
 }

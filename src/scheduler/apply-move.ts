@@ -3,6 +3,7 @@ import type { Move } from "./plan-move.ts";
 import { usedTurns } from "./policies/turns.ts";
 import type { Prefix, Reuse } from "./prefix-cache.ts";
 import type { Sequence } from "./sequence.ts";
+import { contextOf } from "./step-cost.ts";
 import { dequeue, enqueue, rest, type SchedulerState } from "./state.ts";
 
 export type SlotMemory = Pick<Engine, "held" | "trim" | "copy" | "save" | "restore">;
@@ -93,7 +94,7 @@ export class Mover {
   }
 
   #computingMs(length: number, tokens: number): number {
-    const prefillContext = tokens * (length - tokens) + (tokens * (tokens - 1)) / 2;
+    const prefillContext = contextOf(length - tokens, tokens);
     const shape = { prefillTokens: tokens, prefillContext, prefills: 1, decodes: 0, decodeContext: 0 };
     return this.#state.cost.predict(shape);
   }

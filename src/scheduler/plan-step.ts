@@ -2,7 +2,7 @@ import type { Wait } from "./plan-move.ts";
 import { prefillBudget } from "./prefill-budget.ts";
 import { pending, type Sequence } from "./sequence.ts";
 import { viewOf, type SchedulerState } from "./state.ts";
-import type { StepShape } from "./step-cost.ts";
+import { contextOf, emptyShape, type StepShape } from "./step-cost.ts";
 
 export interface StepLimits {
   /** Most prefill tokens of one step in any case. */
@@ -62,7 +62,7 @@ export function planStep(state: SchedulerState, question: StepQuestion): StepPla
 
 /** What a plan's step consists of, as its cost is known by. */
 export function shapeOf({ items }: StepPlan): StepShape {
-  const shape = { prefillTokens: 0, prefillContext: 0, prefills: 0, decodes: 0, decodeContext: 0 };
+  const shape = { ...emptyShape };
   for (const { sequence, from, count } of items) {
     if (count === 1 && sequence.length - from === 1) {
       shape.decodes++;
@@ -70,7 +70,7 @@ export function shapeOf({ items }: StepPlan): StepShape {
     } else {
       shape.prefills++;
       shape.prefillTokens += count;
-      shape.prefillContext += count * from + (count * (count - 1)) / 2;
+      shape.prefillContext += contextOf(from, count);
     }
   }
   return shape;

@@ -8,7 +8,7 @@ import type { Sequence } from "./sequence.ts";
 import { Shares } from "./shares.ts";
 import { Slots } from "./slots.ts";
 import { StepCost } from "./step-cost.ts";
-import { remainingMs } from "./forecast.ts";
+import { Forecast } from "./forecast.ts";
 
 /** All that planning knows and applying may change. */
 export interface SchedulerState {
@@ -54,7 +54,8 @@ export function newState({ plan, info }: EngineFacts, scheduling: Scheduling): S
 /** What policies look at. */
 export function viewOf(state: SchedulerState, now: number): PolicyView {
   const { shares, laneAges } = state;
-  return { now, shares, laneAges, remainingMs: (sequence) => remainingMs(state, sequence) };
+  const forecast = new Forecast(state);
+  return { now, shares, laneAges, remainingMs: (sequence) => forecast.remainingMs(sequence) };
 }
 
 /** Puts a sequence into the queue: a new one, or one that gave up its slot. */

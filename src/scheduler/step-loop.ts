@@ -3,7 +3,7 @@ import type { Scheduling } from "../core/scheduling.ts";
 import type { Batch, Engine } from "../engine/engine.ts";
 import { Mover } from "./apply-move.ts";
 import { applyStep, expire, samplesAfter, type SequenceEvent } from "./apply-step.ts";
-import { drainMs } from "./forecast.ts";
+import { Forecast } from "./forecast.ts";
 import { planMove, type Wait } from "./plan-move.ts";
 import { planStep, shapeOf, type StepLimits, type StepPlan } from "./plan-step.ts";
 import type { Sequence } from "./sequence.ts";
@@ -25,7 +25,7 @@ export interface StepReport {
   readonly running: number;
   readonly waiting: number;
   readonly waitingTokens: number;
-  /** Predicted ms until what is there now has been served. */
+  /** Predicted ms until what waits now has been served. */
   readonly drainMs: number;
 }
 
@@ -164,7 +164,7 @@ export class StepLoop {
       running: running.length,
       waiting: waiting.length,
       waitingTokens: waiting.reduce((sum, { length }) => sum + length, 0),
-      drainMs: drainMs(this.state),
+      drainMs: new Forecast(this.state).drainMs(),
     };
   }
 

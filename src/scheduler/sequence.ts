@@ -58,15 +58,37 @@ export interface NewSequence extends Omit<
 }
 
 /** Needs `0 < prompt.length < limit`: there is something to compute and room for one token more. */
-export function newSequence({ prompt, ...rest }: NewSequence): Sequence {
+export function newSequence(given: NewSequence): Sequence {
+  const { id, prompt, limit } = given;
   const { length } = prompt;
-  if (length === 0 || length >= rest.limit) {
-    throw new RangeError(`sequence ${rest.id}: a prompt of ${length} tokens with limit ${rest.limit}`);
+  if (length === 0 || length >= limit) {
+    throw new RangeError(`sequence ${id}: a prompt of ${length} tokens with limit ${limit}`);
   }
-  const tokens = new Int32Array(rest.limit);
+  const tokens = new Int32Array(limit);
   tokens.set(prompt);
-  const fresh = { computed: 0, slot: undefined, cached: undefined, turnStart: length, turns: 0, lost: 0 };
-  return { ...rest, ...fresh, tokens, length, promptLength: length };
+  // One literal gives all sequences one shape in memory: policies compare them a thousand times per step.
+  return {
+    id,
+    tenant: given.tenant,
+    lane: given.lane,
+    arrived: given.arrived,
+    deadline: given.deadline,
+    tokens,
+    length,
+    promptLength: length,
+    computed: 0,
+    limit,
+    slot: undefined,
+    credit: given.credit,
+    boundaries: given.boundaries,
+    sharedLength: given.sharedLength,
+    cached: undefined,
+    turnStart: length,
+    turns: 0,
+    lost: 0,
+    sample: given.sample,
+    endsGeneration: given.endsGeneration,
+  };
 }
 
 /** Tokens that must be computed before the next one can be sampled. */

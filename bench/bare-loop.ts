@@ -1,4 +1,5 @@
 import type { ExecutionPlan } from "../src/core/execution-plan.ts";
+import type { BatchItem } from "../src/engine/engine.ts";
 import { loadCpuBackend } from "../src/engine/llama/cpu-variant.ts";
 import { FlatBatch } from "../src/engine/llama/flat-batch.ts";
 import { loadModel, newContext } from "../src/engine/llama/load-model.ts";
@@ -6,6 +7,8 @@ import { addressOf, viewFloats, type Native, type Pointer } from "../src/engine/
 import { findLibrary, openLibrary, platformDirectory } from "../src/engine/llama/platform-library.ts";
 import { ThreadPool } from "../src/engine/llama/thread-pool.ts";
 import { promptOf, ratesOf, type Burst, type Rates } from "../src/bench/engine/burst.ts";
+
+type Stretch = Omit<BatchItem, "outputs">;
 
 /** The least that must be done to get tokens out of the library: decode, find the maximum, decode. The bound for all else. */
 export class BareLoop {
@@ -37,9 +40,8 @@ export class BareLoop {
 
   run(burst: Burst): Rates {
     const { sequences, promptTokens, answerTokens } = burst;
-    this.#native.removeRange(this.#memory, -1, -1, -1);
-    this.#held.fill(0);
     const tokens = Array.from({ length: sequences }, (_, sequence) => {
+      this.trim(sequence, 0);
       const all = new Int32Array(promptTokens + answerTokens);
       all.set(promptOf(sequence, burst.promptTokens));
       return all;
@@ -47,8 +49,8 @@ export class BareLoop {
     const times: number[][] = tokens.map(() => []);
     const begin = performance.now();
     for (let k = 0; k < answerTokens; k++) {
-      const count = k === 0 ? promptTokens : 1;
-      const sampled = this.#step(tokens, count);
+      const [from, count] = k === 0 ? [0, promptTokens] : [promptTokens + k - 1, 1];
+      const sampled = this.step(tokens.map((all, slot) => ({ slot, tokens: all, from, count })));
       const now = performance.now() - begin;
       sampled.forEach((token, sequence) => {
         tokens[sequence]![promptTokens + k] = token;
@@ -58,15 +60,20 @@ export class BareLoop {
     return ratesOf(times, burst);
   }
 
-  /** Computes the next `count` tokens of each sequence in one call and gives the likeliest token of each. */
-  #step(tokens: readonly Int32Array[], count: number): number[] {
-    const from = this.#held[0]!;
-    this.#batch.fill(tokens.map((all, slot) => ({ slot, tokens: all, from, count, outputs: "last" })));
+  /** Forgets all but the first `length` tokens of a slot. */
+  trim(slot: number, length: number): void {
+    if (!this.#native.removeRange(this.#memory, slot, length, -1)) throw new Error(`slot ${slot} cannot be trimmed`);
+    this.#held[slot] = length;
+  }
+
+  /** Computes the stretches in one call and gives the likeliest next token of each. */
+  step(stretches: readonly Stretch[]): number[] {
+    this.#batch.fill(stretches.map((stretch) => ({ ...stretch, outputs: "last" })));
     const result = this.#native.decode(this.#context, this.#batch.native);
     if (result !== 0) throw new Error(`llama_decode returned ${result}`);
-    this.#held.fill(from + count, 0, tokens.length);
-    const rows = viewFloats(this.#native.logits(this.#context)!, tokens.length * this.#vocabularySize);
-    return tokens.map((_, row) => argmax(rows, row * this.#vocabularySize, (row + 1) * this.#vocabularySize));
+    for (const { slot, from, count } of stretches) this.#held[slot] = from + count;
+    const rows = viewFloats(this.#native.logits(this.#context)!, stretches.length * this.#vocabularySize);
+    return stretches.map((_, row) => argmax(rows, row * this.#vocabularySize, (row + 1) * this.#vocabularySize));
   }
 }
 

@@ -1,20 +1,15 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { defaultPlan, type ExecutionPlan } from "../src/core/execution-plan.ts";
 import { openEngine } from "../src/engine/open.ts";
-import { quantizedTypes, quantizeModel } from "../src/engine/llama/quantize.ts";
 import { threadsForThisMachine } from "../src/host/cpu-lease.ts";
 import { LocalBackend } from "../src/inference/local-backend.ts";
-import { testModel } from "../test/models.ts";
 import { startServer } from "../test/e2e/server.ts";
 import { BareLoop } from "./bare-loop.ts";
 import { runOverHttp } from "./http-client.ts";
+import { modelOfType } from "./smollm2.ts";
+import { inTurns } from "./turns.ts";
 import { show, summarize } from "../src/bench/statistics.ts";
 import { burstOf, promptOf, ratesOf, runBurst, type Burst, type Rates } from "../src/bench/engine/burst.ts";
-
-/** The threads of the variant before spin for a while when it has ended (`poll`), and would disturb this one. */
-const restMs = 500;
 
 type Variant = (burst: Burst) => Rates | Promise<Rates>;
 
@@ -59,18 +54,11 @@ async function compare(
   }
 }
 
+/** The first round warms up. */
 async function measure(variants: Record<string, Variant>, burst: Burst, rounds: number): Promise<Map<string, Rates[]>> {
-  const results = new Map<string, Rates[]>(Object.keys(variants).map((name) => [name, []]));
-  for (let round = -1; round < rounds; round++) {
-    const order = Object.entries(variants);
-    if (round % 2 !== 0) order.reverse();
-    for (const [name, run] of order) {
-      await new Promise((wake) => setTimeout(wake, restMs));
-      const rates = await run(burst);
-      if (round >= 0) results.get(name)!.push(rates); // the first round warms up
-    }
-  }
-  return results;
+  const turns = Object.entries(variants).map(([name, run]) => [name, () => run(burst)] as const);
+  const results = await inTurns(Object.fromEntries(turns), rounds + 1);
+  return new Map([...results].map(([name, rates]) => [name, rates.slice(1)]));
 }
 
 function print(title: string, results: Map<string, Rates[]>): void {
@@ -90,15 +78,4 @@ async function runLocal(backend: LocalBackend, burst: Burst): Promise<Rates> {
   const { sequences, promptTokens, answerTokens } = burst;
   const prompts = Array.from({ length: sequences }, (_, sequence) => promptOf(sequence, promptTokens));
   return ratesOf(await runBurst(backend, prompts, { answerTokens, signal: new AbortController().signal }), burst);
-}
-
-/** SmolLM2 as published (q4_1), or requantized by the library into the cache. */
-async function modelOfType(name: string): Promise<string> {
-  const source = await testModel("smollm2");
-  if (name === "q4_1") return source;
-  const type = quantizedTypes.find((known) => known === name);
-  if (type === undefined) throw new Error(`--types ${name}: known are ${quantizedTypes.join(", ")}`);
-  const output = join(import.meta.dirname, "..", ".cache", `smollm2-${type}.gguf`);
-  if (!existsSync(output)) quantizeModel({ source, type, output, threads: threadsForThisMachine().threads });
-  return output;
 }

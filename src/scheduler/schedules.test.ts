@@ -1,98 +1,151 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { applyStarts, applyStep, samplesAfter } from "./apply-step.ts";
-import { planStep } from "./plan-step.ts";
-import { pending, type Sequence } from "./sequence.ts";
-import { checkConservation, removeSequence, type SchedulerState } from "./state.ts";
-import { aSequence, aState, ToyEngine } from "./testing.ts";
+import { runSchedule, schedules, type Schedule } from "./schedules/testing.ts";
+import { Simulation } from "./simulation/testing.ts";
+import { aPrompt, aSequence, aTenant } from "./testing.ts";
 
-/** A sequence arrives before step `arrival`, gets `credit` tokens each step, and is cancelled before step `cancel`. */
-const arrivals = fc.array(
-  fc.record({
-    arrival: fc.nat(30),
-    prompt: fc.array(fc.integer({ min: 1, max: 15 }), { minLength: 1, maxLength: 40 }),
-    room: fc.integer({ min: 1, max: 30 }),
-    creditPerStep: fc.integer({ min: 1, max: 3 }),
-    cancel: fc.option(fc.nat(60), { nil: undefined, freq: 4 }),
-  }),
-  { maxLength: 12 },
-);
+const anyMemory = { trimInPlace: true, trimAfterRestore: true };
+const exactMemory = { trimInPlace: false, trimAfterRestore: false };
 
-const machine = fc.record({ slots: fc.integer({ min: 1, max: 5 }), prefillTokens: fc.integer({ min: 5, max: 64 }) });
-
-type Arrival = typeof arrivals extends fc.Arbitrary<infer A extends readonly unknown[]> ? A[number] : never;
-
-/** Runs one schedule to its end; gives each answer's tokens and its reason (undefined: cancelled). */
-function runSchedule(list: readonly Arrival[], { slots, prefillTokens }: { slots: number; prefillTokens: number }) {
-  const state = aState(slots);
-  const engine = new ToyEngine(slots);
-  const sequences = list.map(({ prompt, room }, index) =>
-    aSequence({ id: `${index}`, prompt: Int32Array.from(prompt), limit: prompt.length + room, credit: 0 }),
-  );
-  const reasons = new Map<Sequence, string>();
-  for (let step = 0; step < 2000; step++) {
-    list.forEach(({ arrival, cancel, creditPerStep }, index) => {
-      const sequence = sequences[index]!;
-      if (arrival === step && cancel !== 0) state.waiting.push(sequence);
-      if (cancel === step) removeSequence(state, sequence);
-      if (arrival <= step) sequence.credit += creditPerStep;
-    });
-    for (const [sequence, reason] of stepOnce(state, engine, prefillTokens)) {
-      expect(reasons.has(sequence)).toBe(false); // it ends exactly once
-      reasons.set(sequence, reason);
-    }
-    if (step > 60 && state.running.length === 0 && state.waiting.length === 0) break;
-  }
-  expect([state.running, state.waiting]).toEqual([[], []]);
-  return sequences.map((sequence) => ({
-    reason: reasons.get(sequence),
-    answer: [...sequence.tokens.subarray(sequence.promptLength, sequence.length)],
-  }));
+function runToEnd(simulation: Simulation): void {
+  while (!simulation.isIdle && simulation.steps < 10_000) simulation.step();
+  expect(simulation.isIdle).toBe(true);
 }
 
-function stepOnce(state: SchedulerState, engine: ToyEngine, prefillTokens: number): [Sequence, string][] {
-  const plan = planStep(state, { prefillTokens });
-  const prefills = plan.items.filter((item) => pending(item.sequence) > 1);
-  expect(prefills.reduce((sum, item) => sum + item.count, 0)).toBeLessThanOrEqual(prefillTokens);
-  for (const { slot } of plan.starts) engine.trim(slot, 0);
-  applyStarts(state, plan);
-  const output = engine.step(
-    plan.items.map((item) => ({
-      ...item,
-      tokens: item.sequence.tokens,
-      outputs: samplesAfter(item) ? "last" : "none",
-    })),
-  );
-  for (const { sequence, slot, from, count } of plan.items) {
-    expect(engine.contents(slot)).toEqual(sequence.tokens.slice(0, from + count));
-  }
-  const ended = applyStep(state, plan, output).filter((event) => event.type === "finished");
-  checkConservation(state);
-  for (const sequence of state.running) expect(sequence.credit).toBeGreaterThanOrEqual(0);
-  return ended.map((event) => [event.sequence, event.reason]);
-}
-
-test("any schedule: slots are conserved, every request ends exactly once, nobody starves", () => {
+test("any schedule keeps every promise: those of Simulation, and that nobody starves", () => {
   fc.assert(
-    fc.property(arrivals, machine, (list, limits) => {
-      const results = runSchedule(list, limits);
-      list.forEach(({ cancel }, index) => {
-        if (cancel === undefined) expect(results[index]!.reason).toMatch(/stop|length/);
+    fc.property(schedules, (schedule) => {
+      runSchedule(schedule);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("a broken promise is told with all that led to it", () => {
+  const [one] = fc.sample(schedules, { numRuns: 1, seed: 1 });
+  const machine: Schedule["machine"] = { ...one!.machine, slots: 1, policy: "fifo" };
+  const arrival = {
+    ...one!.arrivals[0]!,
+    after: 0,
+    stemLength: 50,
+    continues: undefined,
+    tail: [1],
+    cancel: undefined,
+  };
+  const request = { ...arrival, timeoutMs: Infinity, pace: 0, room: 5 };
+  const neverEnds: Schedule = { machine: { ...machine, slots: 0 }, arrivals: [request] };
+  expect(() => runSchedule(neverEnds)).toThrow(/^somebody starves: .*\nstep 1, 0.0 ms: \+0 \(tenant/);
+  const tooLong = { ...request, room: -1 };
+  expect(() => runSchedule({ machine, arrivals: [request, { ...tooLong, after: 1 }] })).toThrow(
+    /^sequence 1: .*limit 50\nstep 1, 0.0 ms: .*start 0 in 0 with 0 \(nothing\); computes 0:0\+/,
+  );
+});
+
+test("requests that come together compute what they have in common once", () => {
+  const machines = fc.record({
+    slots: fc.integer({ min: 1, max: 6 }),
+    requests: fc.integer({ min: 2, max: 8 }),
+    common: fc.integer({ min: 48, max: 200 }),
+    prefillTokens: fc.integer({ min: 16, max: 512 }),
+    memory: fc.constantFrom(anyMemory, exactMemory),
+  });
+  fc.assert(
+    fc.property(machines, ({ slots, requests, common, prefillTokens, memory }) => {
+      const simulation = new Simulation({
+        plan: { slots },
+        prefillTokens,
+        capabilities: memory,
+        forbiddenCuts: "spoil",
+      });
+      const sequences = Array.from({ length: requests }, (_, tail) => {
+        const prompt = aPrompt(common + 12, { common, tail });
+        return aSequence({ id: `${tail}`, prompt, limit: prompt.length + 2, boundaries: [common] });
+      });
+      for (const sequence of sequences) simulation.add(sequence, 0);
+      runToEnd(simulation);
+      const decoded = sequences.reduce((sum, { length, promptLength }) => sum + length - promptLength - 1, 0);
+      // Nobody waits for the last few of them.
+      const twice = simulation.engine.computed - (common + requests * 12 + decoded);
+      const fewest = memory === exactMemory ? common : common - 31;
+      expect(twice).toBeLessThanOrEqual((requests - 1) * (common - fewest));
+      sequences.forEach(({ cached }, index) => {
+        expect(cached).toBeGreaterThanOrEqual(index === 0 ? 0 : fewest);
+        expect(cached).toBeLessThanOrEqual(index === 0 ? 0 : common);
       });
     }),
     { numRuns: 300 },
   );
 });
 
-test("an answer does not depend on slots, chunks, neighbours or order", () => {
+test("another tenant's request with the same prompt finds nothing and takes as long as if it were alone", () => {
+  const machines = fc.record({
+    slots: fc.integer({ min: 1, max: 4 }),
+    length: fc.integer({ min: 1, max: 200 }),
+    together: fc.boolean(),
+    memory: fc.constantFrom(anyMemory, exactMemory),
+  });
   fc.assert(
-    fc.property(arrivals, machine, (list, limits) => {
-      const results = runSchedule(list, limits);
-      list.forEach((arrival, index) => {
-        if (arrival.cancel !== undefined) return;
-        const [alone] = runSchedule([{ ...arrival, arrival: 0 }], { slots: 1, prefillTokens: 512 });
-        expect(results[index]).toEqual(alone);
+    fc.property(machines, ({ slots, length, together, memory }) => {
+      const machine = { plan: { slots }, prefillTokens: 64, capabilities: memory };
+      const ask = (simulation: Simulation, tenant: number) => {
+        const prompt = aPrompt(length);
+        const boundaries = [length >> 1, length];
+        const sequence = aSequence({ id: `${tenant}`, prompt, tenant: aTenant(`${tenant}`), boundaries });
+        simulation.add(sequence, tenant);
+        if (!together) runToEnd(simulation);
+        return sequence;
+      };
+      const simulation = new Simulation(machine);
+      ask(simulation, 0);
+      const second = ask(simulation, 1);
+      runToEnd(simulation);
+      const alone = new Simulation(machine);
+      ask(alone, 1);
+      runToEnd(alone);
+      expect(second.cached).toBe(0);
+      expect(simulation.engine.computed).toBe(2 * alone.engine.computed);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("two tenants with requests waiting are served alike, within the bound of the paper", () => {
+  const limit = 80;
+  const machines = fc.record({
+    slots: fc.integer({ min: 1, max: 4 }),
+    prefillTokens: fc.integer({ min: 8, max: 64 }),
+    turnTokens: fc.nat(8),
+    weights: fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 })),
+    lengths: fc.array(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 60 })), {
+      minLength: 1,
+      maxLength: 6,
+    }),
+    cacheMemory: fc.constantFrom(0, 2000, 1e6),
+  });
+  fc.assert(
+    fc.property(machines, ({ slots, prefillTokens, weights, lengths, ...scheduling }) => {
+      const simulation = new Simulation({
+        plan: { slots },
+        prefillTokens,
+        scheduling: { ...scheduling, policy: "fair" },
       });
+      const tenants = weights.map((weight, index) => aTenant(`tenant ${index}`, weight));
+      const differences: number[] = [];
+      let requests = 0;
+      for (let step = 0; step < 150; step++) {
+        tenants.forEach((tenant, index) => {
+          const waiting = () => simulation.state.waiting.filter((sequence) => sequence.tenant === tenant).length;
+          while (waiting() < 2 + slots) {
+            const prompt = aPrompt(lengths[requests % lengths.length]![index]!, { common: 0, tail: requests });
+            simulation.add(aSequence({ id: `${requests++}`, tenant, prompt, limit }), index);
+          }
+        });
+        simulation.step();
+        differences.push(simulation.servedTo(0) / weights[0] - simulation.servedTo(1) / weights[1]);
+      }
+      const longest = Math.max(60, 2 * slots * limit); // w_p · longest prompt, w_q · tokens in all slots
+      const bound = (2 * longest) / Math.min(...weights);
+      expect(Math.max(...differences) - Math.min(...differences)).toBeLessThanOrEqual(bound);
     }),
     { numRuns: 300 },
   );

@@ -1,69 +1,89 @@
-import type { Batch, Engine, StepOutput } from "../engine/engine.ts";
+import { defaultPlan, type ExecutionPlan } from "../core/execution-plan.ts";
+import { defaultScheduling, type Scheduling } from "../core/scheduling.ts";
+import type { Capabilities } from "../engine/engine.ts";
 import { newSequence, type NewSequence, type Sequence } from "./sequence.ts";
 import { newState, type SchedulerState } from "./state.ts";
+import { checksum, END, ToyEngine } from "./toy-engine/testing.ts";
 
-const END = 0;
-
-/** A sequence whose next token is a checksum of all tokens before it; token 0, about one in sixteen, ends it. */
+/**
+ * An interactive request with nothing special, whose next token is a checksum of all tokens before it; token 0, about
+ * one in sixteen, ends it.
+ */
 export function aSequence(over: Partial<NewSequence> & { length?: number } = {}): Sequence {
   const { length = 8, ...rest } = over;
+  const prompt = rest.prompt ?? aPrompt(length);
   return newSequence({
     id: "s",
-    prompt: Int32Array.from({ length }, (_, index) => index + 1),
-    limit: 64,
+    tenant: aTenant("someone"),
+    lane: "interactive",
+    arrived: 0,
+    deadline: Infinity,
+    limit: Math.max(64, prompt.length + 32),
     credit: Infinity,
-    sample: (_logits, { tokens, length }) => checksum(tokens.subarray(0, length)) % 16,
+    boundaries: [],
+    sharedLength: 0,
+    sample: (_logits, { tokens, length }) => checksum(tokens.subarray(0, length)),
     endsGeneration: (token) => token === END,
     ...rest,
+    prompt,
   });
 }
 
-/** A sequence that runs in `slot` and has computed all its tokens but the last: a decode. */
+/** Prompts with the same `stem` have their first `common` tokens in common, and differ from there on by `tail`. */
+export function aPrompt(length: number, { stem = 0, common = length, tail = 0 } = {}): Int32Array {
+  return Int32Array.from({ length }, (_, at) => 1 + ((at * 7 + (at < common ? stem : stem + tail + 1) * 3) % 97));
+}
+
+export function aTenant(name: string, weight = 1): NewSequence["tenant"] {
+  return { name, weight };
+}
+
+export interface Machine {
+  readonly plan?: Partial<ExecutionPlan>;
+  readonly scheduling?: Partial<Scheduling>;
+  readonly capabilities?: Partial<Capabilities>;
+}
+
+export function aState(machine: Machine = {}): SchedulerState {
+  return newState(factsOf(machine), { ...defaultScheduling, ...machine.scheduling });
+}
+
+/** A state, and the engine that it is about. */
+export function aMachine(machine: Machine = {}): { state: SchedulerState; engine: ToyEngine } {
+  const { plan, info } = factsOf(machine);
+  return { state: aState(machine), engine: new ToyEngine({ slots: plan.slots, capabilities: info.capabilities }) };
+}
+
+/** A sequence that runs in the lowest free slot and has computed all its tokens but the last: a decode. */
 export function aDecode(state: SchedulerState, over: Parameters<typeof aSequence>[0] = {}): Sequence {
   const sequence = aSequence(over);
-  const slot = state.slots.next(1)[0]!;
-  state.slots.take(slot);
-  state.running.push(sequence);
-  return Object.assign(sequence, { slot, computed: sequence.length - 1 });
+  const { slots, cache, running } = state;
+  let slot = 0;
+  while (slots.at(slot) !== undefined) slot++;
+  running.push(Object.assign(sequence, { slot, computed: sequence.length - 1, cached: 0 }));
+  const { tokens, length, sharedLength, tenant } = sequence;
+  const place = { kind: "running", slot, sequence } as const;
+  slots.put(slot, cache.add({ tenant: tenant.name, tokens, length, sharedLength, place }));
+  return sequence;
 }
 
-export function aState(slots = 4): SchedulerState {
-  return newState(slots);
-}
-
-/** Remembers what each slot holds, as an engine does, and refuses a batch that does not continue it. */
-export class ToyEngine implements Pick<Engine, "step" | "trim" | "held"> {
-  readonly #held: Int32Array[];
-
-  constructor(slots: number) {
-    this.#held = Array.from({ length: slots }, () => new Int32Array(0));
-  }
-
-  held(slot: number): number {
-    return this.#held[slot]!.length;
-  }
-
-  /** The tokens in the slot. */
-  contents(slot: number): Int32Array {
-    return this.#held[slot]!;
-  }
-
-  trim(slot: number, length: number): boolean {
-    this.#held[slot] = this.#held[slot]!.slice(0, length);
-    return true;
-  }
-
-  step(batch: Batch): StepOutput {
-    for (const { slot, tokens, from, count } of batch) {
-      if (from !== this.held(slot)) throw new Error(`slot ${slot} holds ${this.held(slot)} tokens, not ${from}`);
-      this.#held[slot] = tokens.slice(0, from + count);
-    }
-    return { status: "done", logits: () => new Float32Array(0) };
-  }
-}
-
-function checksum(tokens: Int32Array): number {
-  let sum = 17;
-  for (const token of tokens) sum = (Math.imul(sum, 31) + token) >>> 0;
-  return (sum ^ (sum >>> 15)) >>> 0;
+function factsOf({ plan, capabilities }: Machine) {
+  return {
+    plan: { ...defaultPlan("toy", 1), slots: 4, ...plan },
+    info: {
+      library: "toy",
+      cpuVariant: "none",
+      description: "",
+      contextPerSlot: 2048,
+      trainedContext: 2048,
+      capabilities: {
+        trimInPlace: true,
+        trimAfterRestore: true,
+        window: 0,
+        recurrent: false,
+        encoder: false,
+        ...capabilities,
+      },
+    },
+  };
 }

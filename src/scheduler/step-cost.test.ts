@@ -48,22 +48,26 @@ function shapeOf({ decodes, prompt }: Step): StepShape {
   };
 }
 
-const machines: fc.Arbitrary<Machine> = fc
-  .record({
-    speed: fc.double({ min: -2, max: 3, noNaN: true }).map((power) => 10 ** power),
-    pass: fc.double({ min: 0.5, max: 10, noNaN: true }),
-    group: fc.double({ min: 0.5, max: 5, noNaN: true }),
-    left: fc.double({ min: 0.5, max: 5, noNaN: true }),
-    logits: fc.double({ min: 0, max: 2, noNaN: true }),
-    context: fc.double({ min: 0, max: 5, noNaN: true }),
-  })
-  .map(({ speed, ...costs }) => ({
-    pass: costs.pass * speed,
-    group: costs.group * speed,
-    left: costs.left * speed,
-    logits: costs.logits * speed,
-    context: costs.context * speed,
-  }));
+/** Of any speed; and what costs how much on them differs as widely as on the machines there are. */
+function someMachine(random: () => number): Machine {
+  const speed = 10 ** (5 * random() - 2);
+  const left = speed * (0.5 + 4 * random());
+  return {
+    pass: speed * (0.5 + 9 * random()),
+    group: left * (1 + 3 * random()),
+    left,
+    logits: 2 * speed * random(),
+    context: 5 * speed * random(),
+  };
+}
+
+const times = (machine: Machine, factor: number): Machine => ({
+  pass: machine.pass * factor,
+  group: machine.group * factor,
+  left: machine.left * factor,
+  logits: machine.logits * factor,
+  context: machine.context * factor,
+});
 
 /** Numbers in 0..1, the same for the same seed (mulberry32). */
 function generator(seed: number): () => number {
@@ -90,12 +94,16 @@ function measured(ms: number, random: () => number): number {
   return ms * Math.exp(0.05 * normal) * (random() < 0.02 ? 20 : 1);
 }
 
-function errorsOf(cost: StepCost, machine: Machine, random: () => number): number[] {
-  return Array.from({ length: 200 }, () => {
+/** Share of the predictions of 200 steps that are less than a tenth off. */
+function shareWithinATenth(cost: StepCost, machine: Machine, random: () => number): number {
+  const good = Array.from({ length: 200 }, () => {
     const step = someStep(random);
-    return Math.abs(cost.predict(shapeOf(step)) / msOf(machine, step) - 1);
-  }).toSorted((a, b) => a - b);
+    return Math.abs(cost.predict(shapeOf(step)) / msOf(machine, step) - 1) < 0.1;
+  });
+  return good.filter(Boolean).length / good.length;
 }
+
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 function learn(cost: StepCost, machine: Machine, { steps, random }: { steps: number; random: () => number }): void {
   for (let i = 0; i < steps; i++) {
@@ -104,37 +112,37 @@ function learn(cost: StepCost, machine: Machine, { steps, random }: { steps: num
   }
 }
 
-test("after 100 noisy steps most predictions are within a tenth, whatever the machine", () => {
-  fc.assert(
-    fc.property(machines, fc.integer(), (machine, seed) => {
-      const random = generator(seed);
-      const cost = new StepCost();
-      learn(cost, machine, { steps: 100, random });
-      const errors = errorsOf(cost, machine, random);
-      expect(errors[100]).toBeLessThan(0.1);
-      expect(errors[180]).toBeLessThan(0.2);
-    }),
-  );
+const manySeeds = Array.from({ length: 100 }, (_, seed) => seed);
+
+test("after 100 noisy steps nine of ten predictions are within a tenth", () => {
+  const shares = manySeeds.map((seed) => {
+    const random = generator(seed);
+    const machine = someMachine(random);
+    const cost = new StepCost();
+    learn(cost, machine, { steps: 100, random });
+    return shareWithinATenth(cost, machine, random);
+  });
+  expect(mean(shares)).toBeGreaterThan(0.9);
 });
 
-test("50 steps after the machine became twice as slow, or as fast, it is known", () => {
-  fc.assert(
-    fc.property(machines, fc.constantFrom(0.5, 2), fc.integer(), (before, times, seed) => {
-      const random = generator(seed);
-      const cost = new StepCost();
-      learn(cost, before, { steps: 200, random });
-      const after = { ...before };
-      for (const key of ["pass", "group", "left", "logits", "context"] as const) after[key] = before[key] * times;
-      learn(cost, after, { steps: 50, random });
-      expect(errorsOf(cost, after, random)[100]).toBeLessThan(0.15);
-    }),
-  );
+test.each([0.5, 2])("50 steps after the machine became %f times as slow they are again", (factor) => {
+  const shares = manySeeds.map((seed) => {
+    const random = generator(seed);
+    const machine = someMachine(random);
+    const cost = new StepCost();
+    learn(cost, machine, { steps: 200, random });
+    learn(cost, times(machine, factor), { steps: 50, random });
+    return shareWithinATenth(cost, times(machine, factor), random);
+  });
+  expect(mean(shares)).toBeGreaterThan(0.9);
 });
 
 test("the first step outweighs what was assumed", () => {
   fc.assert(
-    fc.property(machines, fc.integer(), (machine, seed) => {
-      const step = someStep(generator(seed));
+    fc.property(fc.integer(), (seed) => {
+      const random = generator(seed);
+      const machine = someMachine(random);
+      const step = someStep(random);
       const cost = new StepCost();
       cost.observe(shapeOf(step), msOf(machine, step));
       expect(cost.predict(shapeOf(step)) / msOf(machine, step)).toBeCloseTo(1, 1);
@@ -156,10 +164,9 @@ test("ten thousand equal steps leave the rest as it was, and what changes then i
   learn(cost, small, { steps: 200, random });
   const same: Step = { decodes: [300, 400, 500], prompt: undefined };
   for (let i = 0; i < 10_000; i++) cost.observe(shapeOf(same), measured(msOf(small, same), random));
-  expect(errorsOf(cost, small, random)[100]).toBeLessThan(0.1);
-  const slow: Machine = { pass: 4, group: 4.8, left: 3.2, logits: 2, context: 4 };
-  learn(cost, slow, { steps: 50, random });
-  expect(errorsOf(cost, slow, random)[100]).toBeLessThan(0.15);
+  expect(shareWithinATenth(cost, small, random)).toBeGreaterThan(0.8);
+  learn(cost, times(small, 2), { steps: 50, random });
+  expect(shareWithinATenth(cost, times(small, 2), random)).toBeGreaterThan(0.8);
 });
 
 test("whatever it is told, it predicts no negative time, and no less for more context", () => {
@@ -171,12 +178,12 @@ test("whatever it is told, it predicts no negative time, and no less for more co
       }),
     })
     .map(shapeOf);
-  const times = fc.oneof(
+  const durations = fc.oneof(
     fc.double({ min: 0, max: 1e6, noNaN: true }),
     fc.constantFrom(0, -1, Number.NaN, Infinity, 1e-3, 1e5),
   );
   fc.assert(
-    fc.property(fc.array(fc.tuple(shapes, times), { maxLength: 200 }), shapes, fc.nat(1e6), (seen, shape, more) => {
+    fc.property(fc.array(fc.tuple(shapes, durations), { maxLength: 200 }), shapes, fc.nat(1e6), (seen, shape, more) => {
       const cost = new StepCost();
       for (const [of, ms] of seen) cost.observe(of, ms);
       const ms = cost.predict(shape);

@@ -2,7 +2,7 @@ import type { Wait } from "./plan-move.ts";
 import { prefillBudget } from "./prefill-budget.ts";
 import { pending, type Sequence } from "./sequence.ts";
 import { viewOf, type SchedulerState } from "./state.ts";
-import { contextOf, emptyShape, type StepShape } from "./step-cost.ts";
+import { contextOf, emptyShape, tileTokens, type StepShape } from "./step-cost.ts";
 
 export interface StepLimits {
   /** Most prefill tokens of one step in any case. */
@@ -31,7 +31,7 @@ export interface StepQuestion {
 }
 
 /** A prompt of a lane that yields to others never fills a step beyond this: they would have to wait for its end. */
-const mostOfLowerLane = 64;
+const mostOfLowerLane = tileTokens;
 
 /** Decides what the next step computes, of the sequences that run. Changes nothing. */
 export function planStep(state: SchedulerState, question: StepQuestion): StepPlan {
@@ -49,11 +49,14 @@ export function planStep(state: SchedulerState, question: StepQuestion): StepPla
   const items: PlanItem[] = decodes.map((sequence) => item(sequence, 1));
   if (first !== undefined) {
     let left = budgetFor(state, { first, decodes, question });
+    let taken = 0;
     for (const sequence of prefills) {
+      if (taken >= tileTokens) break; // full: more prompts would not be faster, and the first would wait for the last
       const count = Math.min(pending(sequence), left, untilStop(state, sequence, question.waits));
       if (count === 0) continue;
       items.push(item(sequence, count));
       left -= count;
+      taken += count;
     }
   }
   // Who takes part is decided by policy; how the batch is laid out, by what the engine computes fastest.

@@ -14,7 +14,9 @@ export type BackendStatus =
   /** `progress` is 0..1. */
   | { readonly state: "loading"; readonly progress: number }
   | { readonly state: "ready" }
-  /** It cannot serve now; `error` says why. */
+  /** Its engine died so often that it takes no requests for a while; then it tries again. `error` says why. */
+  | { readonly state: "degraded"; readonly error: ErrorBody }
+  /** It cannot serve; `error` says why. */
   | { readonly state: "failed"; readonly error: ErrorBody };
 
 /** The waist: everything above sees only this, whether an engine, an upstream server or a test is behind it. */

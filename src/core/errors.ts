@@ -139,6 +139,12 @@ export const errorTable = {
     retryable: false,
     message: (a: { seconds: number }) => `the model's chat template did not end within ${a.seconds} s`,
   },
+  poison_request: {
+    ...serverFault,
+    retryable: false,
+    message: (a: { problem: string }) =>
+      `the engine died twice while it worked on this request, the second time on nothing else: ${a.problem}`,
+  },
   engine_failed: { ...serverFault, message: (a: { problem: string }) => `the engine failed: ${a.problem}` },
   model_loading: {
     ...unavailable,
@@ -146,7 +152,7 @@ export const errorTable = {
   },
   engine_unavailable: {
     ...unavailable,
-    message: (a: { problem: string }) => `the engine is not running: ${a.problem}`,
+    message: (a: { problem: string; retryAfter?: number }) => `the engine is not running: ${a.problem}`,
   },
   shutting_down: { ...unavailable, message: () => "the server is shutting down" },
   internal: { ...serverFault, message: () => "an internal error; the server's log has the details" },

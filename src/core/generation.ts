@@ -65,7 +65,10 @@ export type FinishReason = "stop" | "length";
 
 export interface Usage {
   readonly promptTokens: number;
-  /** Those of the prompt that were not computed for this request: their KV was there. */
+  /**
+   * Those of the prompt that were not computed for this request: their KV was there. Of a request that went on after its
+   * engine's death, those that its last engine process found.
+   */
   readonly cachedTokens: number;
   readonly completionTokens: number;
 }
@@ -82,7 +85,13 @@ export type GenerationEvent =
    * of an unfinished character and a possible beginning of a stop string are held back.
    */
   | { readonly type: "text-delta"; readonly text: string; readonly tokens: readonly number[] }
-  | { readonly type: "finished"; readonly reason: FinishReason; readonly usage: Usage };
+  | {
+      readonly type: "finished";
+      readonly reason: FinishReason;
+      readonly usage: Usage;
+      /** How often its engine died and the request went on in another; missing = never. */
+      readonly resumes?: number;
+    };
 
 /** What a server's owner says for requests that leave it out. */
 export interface RequestDefaults extends Partial<Omit<Sampling, "seed">> {

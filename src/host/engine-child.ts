@@ -3,11 +3,13 @@ import type { Duplex, Readable } from "node:stream";
 import type { Logger } from "pino";
 import { systemClock } from "../core/clock.ts";
 import { Channel } from "./channel.ts";
-import { exitInWords } from "./exit-in-words.ts";
+import { diedByItself, exitInWords } from "./exit-in-words.ts";
 import { Liveness, type LivenessLimits, type Verdict } from "./liveness.ts";
 import { parseEngineMessage } from "./message-schemas.ts";
 import type { EngineMessage, HostMessage } from "./messages.ts";
+import { MemoryWatch } from "./memory-watch.ts";
 import { NativeLog } from "./native-log.ts";
+import { readRunNotes } from "./run-notes.ts";
 
 const checkMs = 250;
 /** After the process ended, what it wrote last may still be in the pipes; a grandchild could hold them open. */
@@ -15,12 +17,22 @@ const drainMs = 500;
 
 export type EngineNews = Exclude<EngineMessage, { type: "heartbeat" }>;
 
+/** How a process ended. */
+export interface EngineEnd {
+  /** In words. */
+  readonly problem: string;
+  /** By its own doing, or by what it had to do: nobody killed it from outside. */
+  readonly byItself: boolean;
+  /** Ids of requests that it worked on. */
+  readonly running: readonly string[];
+}
+
 export interface EngineChildOptions {
   readonly limits: LivenessLimits;
   readonly logger: Logger;
   readonly onMessage: (message: EngineNews) => void;
   /** Called once, after the last message: the process is gone, and why. */
-  readonly onExit: (problem: string) => void;
+  readonly onExit: (end: EngineEnd) => void;
 }
 
 /** One engine process, from its start to its end. A process that breaks the rules is killed. */
@@ -32,16 +44,22 @@ export class EngineChild {
   readonly #channel: Channel<EngineMessage, HostMessage>;
   readonly #log: NativeLog;
   readonly #liveness: Liveness;
+  readonly #memory: MemoryWatch;
   readonly #timer: NodeJS.Timeout;
+  #running: readonly string[] = [];
   #killedFor: string | undefined;
 
-  /** `process` has pipes on its outputs and a two-way pipe on file descriptor 3. */
+  /** `process` has pipes on its outputs, a two-way pipe on file descriptor 3, and one for what it runs on 4. */
   constructor(process: ChildProcess, options: EngineChildOptions) {
     this.#process = process;
     this.#options = options;
     this.pid = process.pid;
     this.#log = new NativeLog((line) => options.logger.debug({ pid: process.pid }, line));
     for (const stream of [process.stdout, process.stderr]) this.#log.read(stream as Readable);
+    readRunNotes(process.stdio[4] as Readable, (ids) => {
+      this.#running = ids;
+    });
+    this.#memory = new MemoryWatch(process.pid);
     this.#liveness = new Liveness(options.limits, systemClock.now());
     this.#channel = new Channel(process.stdio[3] as Duplex, {
       parse: parseEngineMessage,
@@ -71,8 +89,10 @@ export class EngineChild {
 
   #receive(message: EngineMessage): void {
     this.#liveness.heard(systemClock.now());
-    if (message.type === "heartbeat") this.#obey(this.#liveness.judge(message.pulse));
-    else this.#options.onMessage(message);
+    if (message.type === "heartbeat") {
+      this.#memory.look();
+      this.#obey(this.#liveness.judge(message.pulse));
+    } else this.#options.onMessage(message);
   }
 
   #obey(verdict: Verdict): void {
@@ -96,7 +116,11 @@ export class EngineChild {
   }
 
   async #watchExit(): Promise<void> {
-    const end = await new Promise<{ code: number | null; signal: NodeJS.Signals | null; error?: Error }>((resolve) => {
+    const { code, signal, error } = await new Promise<{
+      code: number | null;
+      signal: NodeJS.Signals | null;
+      error?: Error;
+    }>((resolve) => {
       this.#process.once("close", (code, signal) => resolve({ code, signal }));
       this.#process.once("exit", (code, signal) => {
         setTimeout(() => resolve({ code, signal }), drainMs).unref();
@@ -105,12 +129,17 @@ export class EngineChild {
     });
     clearInterval(this.#timer);
     this.#channel.close();
-    const { code, signal, error } = end;
-    const lastWords = this.#log.lastWords();
-    this.#options.onExit(
-      error === undefined
-        ? exitInWords({ code, signal, killedFor: this.#killedFor, lastWords })
-        : `its process could not be started: ${error.message}`,
-    );
+    const end = {
+      code,
+      signal,
+      killedFor: this.#killedFor,
+      lastWords: this.#log.lastWords(),
+      memory: this.#memory.end(),
+    };
+    this.#options.onExit({
+      problem: error === undefined ? exitInWords(end) : `its process could not be started: ${error.message}`,
+      byItself: diedByItself(end),
+      running: this.#running,
+    });
   }
 }

@@ -7,15 +7,13 @@ import type { Scheduling } from "../core/scheduling.ts";
 import type { EngineInfo } from "../engine/engine.ts";
 import type { EngineSpec } from "../engine/open.ts";
 import type { StepReport } from "../scheduler/step-loop.ts";
-import type { RequestEvent } from "../inference/inference.ts";
-import { EngineChild, type EngineNews } from "./engine-child.ts";
+import { CrashLoop } from "./crash-loop.ts";
+import { EngineChild, type EngineEnd, type EngineNews } from "./engine-child.ts";
 import { GenerationStream, type StreamSource } from "./generation-stream.ts";
 import { livenessLimits, type LivenessLimits } from "./liveness.ts";
-import { restartDelay } from "./restart-delay.ts";
+import { Roster } from "./roster.ts";
 import { spawnEngine } from "./spawn-engine.ts";
 
-/** An engine that ran this long is healthy: its end is not counted together with earlier ones. */
-const healthyAfterMs = 60_000;
 const closeGraceMs = 2000;
 /** An engine that was never ready and died so often will not be. */
 const deathsBeforeGivingUp = 3;
@@ -28,21 +26,37 @@ export interface EngineHostOptions {
   readonly limits?: LivenessLimits;
 }
 
+interface Problem {
+  readonly error: MillraceError;
+  /** Its words, to be put behind others. */
+  readonly problem: string;
+}
+
 type State =
   | { readonly type: "loading"; readonly progress: number }
   | { readonly type: "ready"; readonly since: number }
-  | { readonly type: "down"; readonly error: MillraceError; readonly problem: string }
+  /** Its process is gone and will be started again. */
+  | ({ readonly type: "down" } & Problem)
+  /** Its process could not be started and will not be. */
+  | ({ readonly type: "failed" } & Problem)
   | { readonly type: "closed" };
 
+/** Why no request is taken although the engine is started again and again. */
+interface Outage extends Problem {
+  /** When the next attempt is made, on the system's clock in ms. */
+  readonly until: number;
+}
+
 /**
- * The server's side of an engine: starts its process, gives it requests, and when it dies ends them with an error that
- * says why and starts it again.
+ * The server's side of an engine: starts its process, gives it requests, and when it dies starts it again, where its
+ * requests go on.
  */
 export class EngineHost implements Backend {
   readonly #spec: EngineSpec;
   readonly #options: EngineHostOptions;
   readonly #created = Math.floor(Date.now() / 1000);
-  readonly #streams = new Map<string, GenerationStream>();
+  readonly #roster = new Roster();
+  readonly #crashLoop = new CrashLoop();
   readonly #ready: Promise<void>;
   #settleReady: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => {}, reject: () => {} };
   #child: EngineChild | undefined;
@@ -53,8 +67,8 @@ export class EngineHost implements Backend {
   #drainMs = 0;
   /** Why this process could not open the model: it is about to end. */
   #openError: MillraceError | undefined;
-  /** Deaths since the engine was last healthy. */
-  #deaths = 0;
+  /** The circuit is open. */
+  #outage: Outage | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
 
   private constructor(spec: EngineSpec, options: EngineHostOptions) {
@@ -94,10 +108,12 @@ export class EngineHost implements Backend {
 
   status(): BackendStatus {
     const state = this.#state;
-    if (state.type === "loading") return { state: "loading", progress: state.progress };
     if (state.type === "ready") return { state: "ready" };
-    const error = state.type === "down" ? state.error : failure("shutting_down", undefined);
-    return { state: "failed", error: error.toBody() };
+    if (state.type === "closed") return { state: "failed", error: failure("shutting_down", undefined).toBody() };
+    if (state.type === "failed") return { state: "failed", error: state.error.toBody() };
+    if (this.#outage !== undefined) return { state: "degraded", error: this.#outage.error.toBody() };
+    if (state.type === "loading") return { state: "loading", progress: state.progress };
+    return { state: "degraded", error: state.error.toBody() };
   }
 
   generate(request: GenerationRequest, signal: AbortSignal): AsyncIterableIterator<GenerationEvent, undefined> {
@@ -109,7 +125,7 @@ export class EngineHost implements Backend {
     clearTimeout(this.#restartTimer);
     const error = failure("shutting_down", undefined);
     this.#settleReady.reject(error);
-    this.#failStreams(error);
+    this.#roster.failAll(error);
     await this.#child?.close(closeGraceMs);
   }
 
@@ -121,35 +137,29 @@ export class EngineHost implements Backend {
       limits,
       logger,
       onMessage: (message) => this.#receive(message),
-      onExit: (problem) => this.#onExit(problem),
+      onExit: (end) => this.#onExit(end),
     });
     this.#child.send({ type: "open", spec: this.#spec, scheduling: this.#options.scheduling });
   }
 
+  /** A request that comes while the engine is started again waits with those that go on. */
   #connect(): StreamSource {
-    const child = this.#child;
     const state = this.#state;
     if (state.type === "closed") throw failure("shutting_down", undefined);
-    if (state.type === "down") throw failure("engine_unavailable", { problem: state.problem }, state.error);
-    if (state.type === "loading" || child === undefined) {
+    if (state.type === "failed") throw failure("engine_unavailable", { problem: state.problem }, state.error);
+    if (this.#outage !== undefined) throw unavailable(this.#outage);
+    if (this.#info === undefined) {
+      if (state.type === "down") throw failure("engine_unavailable", { problem: state.problem }, state.error);
       const progress = state.type === "loading" ? state.progress : 0;
       throw failure("model_loading", { model: this.#options.modelId, percent: Math.floor(100 * progress) });
     }
     this.#refuseWhenFull();
-    return {
-      submit: (stream, credit) => {
-        this.#streams.set(stream.request.id, stream);
-        child.send({ type: "submit", request: stream.request, credit });
-      },
-      credit: (id, tokens) => child.send({ type: "credit", id, tokens }),
-      cancel: (id) => child.send({ type: "cancel", id }),
-      forget: (id) => this.#streams.delete(id),
-    };
+    return this.#roster;
   }
 
   /** What the engine refuses by tokens is refused here by number: before its prompt is rendered and tokenized. */
   #refuseWhenFull(): void {
-    const waiting = this.#streams.size - this.#spec.plan.slots;
+    const waiting = this.#roster.size - this.#spec.plan.slots;
     const limit = this.#options.scheduling.maxQueuedRequests;
     if (waiting < limit) return;
     const retryAfter = Math.max(1, this.#drainMs / 1000);
@@ -169,11 +179,11 @@ export class EngineHost implements Backend {
         void this.#child?.close(closeGraceMs);
         return;
       case "step":
-        for (const event of message.events) this.#deliver(event);
+        for (const event of message.events) this.#roster.deliver(event);
         if (message.report !== undefined) this.#onReport(message.report);
         return;
       case "request-failed":
-        return this.#streams.get(message.id)?.fail(new MillraceError(message.error));
+        return this.#roster.deliver(message);
     }
   }
 
@@ -197,36 +207,44 @@ export class EngineHost implements Backend {
     this.#state = { type: "ready", since: systemClock.now() };
     this.#options.logger.info({ pid: this.pid, ...info }, "the engine is ready");
     this.#settleReady.resolve();
+    this.#outage = undefined;
+    const child = this.#child!;
+    this.#roster.onReady((message) => child.send(message));
   }
 
-  #deliver(news: RequestEvent): void {
-    const stream = this.#streams.get(news.id);
-    if ("error" in news) stream?.fail(new MillraceError(news.error));
-    else stream?.deliver(news.event);
-  }
-
-  #onExit(problem: string): void {
+  #onExit(end: EngineEnd): void {
     const before = this.#state;
     const openError = this.#openError;
     this.#child = undefined;
     this.#openError = undefined;
     if (before.type === "closed") return;
-    const error = openError ?? failure("engine_failed", { problem });
-    this.#state = { type: "down", error, problem: openError?.message ?? problem };
-    this.#failStreams(error);
-    if (before.type === "ready" && systemClock.now() - before.since > healthyAfterMs) this.#deaths = 0;
-    const delay = restartDelay(this.#deaths++);
-    const hopeless = openError !== undefined || this.#deaths >= deathsBeforeGivingUp;
-    if (this.#info === undefined && hopeless) {
-      this.#options.logger.error({ err: error }, "the engine cannot be started");
-      this.#settleReady.reject(error);
-    } else {
-      this.#options.logger.error({ err: error }, `the engine ended; it is started again in ${delay / 1000} s`);
-      this.#restartTimer = setTimeout(() => this.#start(), delay);
-    }
+    const error = openError ?? failure("engine_failed", { problem: end.problem });
+    const problem = openError?.message ?? end.problem;
+    const readyMs = before.type === "ready" ? systemClock.now() - before.since : 0;
+    const { delayMs, open } = this.#crashLoop.died({ readyMs, ...this.#roster.onDeath(end) });
+    const hopeless = openError !== undefined || this.#crashLoop.deaths >= deathsBeforeGivingUp;
+    if (this.#info === undefined && hopeless) return this.#giveUp({ error, problem });
+    this.#state = { type: "down", error, problem };
+    if (open) this.#openCircuit({ error, problem, until: systemClock.now() + delayMs });
+    const fields = { err: error, goOn: this.#roster.size };
+    this.#options.logger.error(fields, `the engine ended; it is started again in ${delayMs / 1000} s`);
+    this.#restartTimer = setTimeout(() => this.#start(), delayMs);
   }
 
-  #failStreams(error: MillraceError): void {
-    for (const stream of this.#streams.values()) stream.fail(error);
+  #giveUp(problem: Problem): void {
+    this.#state = { type: "failed", ...problem };
+    this.#options.logger.error({ err: problem.error }, "the engine cannot be started");
+    this.#settleReady.reject(problem.error);
   }
+
+  /** Nobody is to wait for an engine that dies again and again: not those that wait already, and no new ones. */
+  #openCircuit(outage: Outage): void {
+    this.#outage = outage;
+    this.#roster.failAll(unavailable(outage));
+  }
+}
+
+function unavailable({ error, problem, until }: Outage): MillraceError {
+  const retryAfter = Math.max(1, (until - systemClock.now()) / 1000);
+  return failure("engine_unavailable", { problem, retryAfter }, error);
 }

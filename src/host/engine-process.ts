@@ -6,6 +6,7 @@ import { startWorker } from "./entry-point.ts";
 import type { MainToWorker, WorkerToMain } from "./messages.ts";
 import { dieWithParent } from "./parent-death.ts";
 import { Pulse } from "./pulse.ts";
+import { RunNotes } from "./run-notes.ts";
 
 // The engine process: `node engine-process.js PARENT-PID`, with the server at the other end of file descriptor 3.
 // This thread only steps. While it is inside native code nothing else happens on it; whatever must happen is done by the
@@ -53,13 +54,21 @@ async function open({ spec, scheduling }: Extract<WorkerToMain, { type: "open" }
     if (failed.code === "internal") console.error(error);
     return tell({ type: "open-failed", error: failed.toBody() });
   }
-  inference = new Inference(engine, {
+  const notes = new RunNotes();
+  const running = new Inference(engine, {
     scheduling,
-    watch: pulse,
+    watch: {
+      beginStep: (tokens) => {
+        notes.write(running.running);
+        pulse.beginStep(tokens);
+      },
+      endStep: () => pulse.endStep(),
+    },
     onStep: (events, report) => tell({ type: "step", events, report }),
   });
+  inference = running;
   tell({ type: "opened", info: engine.info, vocabulary: engine.vocabularyHandle, abortFlag: engine.abortFlag });
-  await inference.run(closing.signal);
+  await running.run(closing.signal);
   engine[Symbol.dispose]();
   process.exit(0);
 }

@@ -19,8 +19,8 @@ function aStream(connect?: () => never) {
   const calls: string[] = [];
   const abort = new AbortController();
   const source = {
-    submit: (_stream: GenerationStream, credit: number) => calls.push(`submit ${credit}`),
-    credit: (_id: string, tokens: number) => calls.push(`credit ${tokens}`),
+    submit: (stream: GenerationStream) => calls.push(`submit ${stream.submission().credit}`),
+    credit: (stream: GenerationStream) => calls.push(`credit ${stream.grant()}`),
     cancel: () => calls.push("cancel"),
     forget: () => calls.push("forget"),
   };
@@ -109,4 +109,19 @@ test("a signal that was aborted before takes nothing; no source is an error of t
   });
   await expect(none.stream.next()).rejects.toMatchObject({ code: "shutting_down" });
   expect(await none.stream.next()).toEqual({ done: true, value: undefined });
+});
+
+test("a second submission tells all that was sent, waits for what was not read, and counts as a resume", async () => {
+  const { stream } = aStream();
+  const first = stream.next();
+  expect(stream.submission()).toMatchObject({ credit: 256, resume: undefined });
+  stream.deliver({ type: "admitted", promptTokens: [5, 6] });
+  stream.deliver(delta("a", 3));
+  await first;
+  expect(stream.submission(2)).toMatchObject({ credit: 2, resume: { promptTokens: [5, 6], tokens: [1, 1, 1] } });
+  expect(stream.grant()).toBe(251);
+  stream.deliver(finished);
+  const rest: GenerationEvent[] = [];
+  for await (const event of stream) rest.push(event);
+  expect(rest).toEqual([delta("a", 3), { ...finished, resumes: 2 }]);
 });

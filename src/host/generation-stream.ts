@@ -1,14 +1,17 @@
+import { systemClock } from "../core/clock.ts";
 import { failure } from "../core/errors.ts";
 import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
+import { Journal } from "./journal.ts";
+import type { Submission } from "./messages.ts";
 
 /** Tokens that are sent ahead of a reader; half of it is given back at a time. */
 const creditWindow = 256;
 
 /** Where a stream's request runs. */
 export interface StreamSource {
-  readonly submit: (stream: GenerationStream, credit: number) => void;
-  /** Gives the reader's progress back. */
-  readonly credit: (id: string, tokens: number) => void;
+  readonly submit: (stream: GenerationStream) => void;
+  /** The reader has made progress: there is credit to grant. */
+  readonly credit: (stream: GenerationStream) => void;
   /** Tells the engine that nobody reads the rest. */
   readonly cancel: (id: string) => void;
   /** Called once: nothing more is to be delivered to the stream. */
@@ -24,7 +27,7 @@ export interface StreamOptions {
 }
 
 /**
- * The events of one request, as its reader pulls them. Written out instead of a generator, whose `return()` would wait
+ * The events of one request, as its reader pulls them, whichever engine process they come from. Written out instead of a generator, whose `return()` would wait
  * for a pending `next()`: leaving the loop and the abort of the signal must both free the slot at once.
  */
 export class GenerationStream implements AsyncIterableIterator<GenerationEvent, undefined> {
@@ -41,6 +44,12 @@ export class GenerationStream implements AsyncIterableIterator<GenerationEvent, 
   #wake: ((result: Promise<Result>) => void) | undefined;
   /** Tokens read and not yet given back as credit. */
   #unpaid = 0;
+  /** Tokens that may still come before the reader has to read, and how many of them the engine may send. */
+  #credit = creditWindow;
+  #granted = 0;
+  readonly #journal = new Journal();
+  #arrived = 0;
+  #submissions = 0;
 
   constructor(request: GenerationRequest, options: StreamOptions) {
     this.request = request;
@@ -72,10 +81,54 @@ export class GenerationStream implements AsyncIterableIterator<GenerationEvent, 
     return { done: true, value: undefined };
   }
 
+  /** The engine has rendered its prompt. */
+  get admitted(): boolean {
+    return this.#journal.promptTokens !== undefined;
+  }
+
+  /** Tokens that may come before its reader has to read. */
+  get credit(): number {
+    return this.#credit;
+  }
+
+  /** Those of them that the engine may send. */
+  get granted(): number {
+    return this.#granted;
+  }
+
+  /** When its time is over, on the system's clock in ms; Infinity = never. */
+  get deadline(): number {
+    return this.#arrived + (this.request.timeoutMs ?? Infinity);
+  }
+
+  /** What makes an engine process begin with the request, or go on behind the last token that came from another one. */
+  submission(mostCredit = Infinity): Submission {
+    this.#granted = Math.min(this.#credit, mostCredit);
+    this.#submissions++;
+    const { promptTokens, tokens } = this.#journal;
+    const resume =
+      promptTokens === undefined ? undefined : { promptTokens: Array.from(promptTokens), tokens: Array.from(tokens) };
+    const waitedMs = Math.max(0, systemClock.now() - this.#arrived);
+    return { type: "submit", request: this.request, credit: this.#granted, waitedMs, resume };
+  }
+
+  /** Lets the engine send all that the reader will take; returns by how many tokens that is more. */
+  grant(): number {
+    const more = this.#credit - this.#granted;
+    this.#granted = this.#credit;
+    return more;
+  }
+
   /** An event of the engine. `finished` is the last. */
   deliver(event: GenerationEvent): void {
     if (this.#source === undefined) return;
-    this.#events.push(event);
+    this.#journal.note(event);
+    if (event.type === "text-delta") {
+      this.#credit -= event.tokens.length;
+      this.#granted -= event.tokens.length;
+    }
+    const resumes = this.#submissions - 1;
+    this.#events.push(event.type === "finished" && resumes > 0 ? { ...event, resumes } : event);
     if (event.type === "finished") this.#end(undefined);
     this.#wakeReader();
   }
@@ -94,8 +147,9 @@ export class GenerationStream implements AsyncIterableIterator<GenerationEvent, 
     if (signal.aborted) throw failure("request_cancelled", undefined);
     this.#source = connect();
     this.#outcome = undefined;
+    this.#arrived = systemClock.now();
     signal.addEventListener("abort", this.#onAbort, { once: true });
-    this.#source.submit(this, creditWindow);
+    this.#source.submit(this);
   }
 
   /** Nobody wants the rest. */
@@ -129,8 +183,9 @@ export class GenerationStream implements AsyncIterableIterator<GenerationEvent, 
     }
     if (event.type === "text-delta") this.#unpaid += event.tokens.length;
     if (this.#unpaid >= creditWindow / 2) {
-      this.#source?.credit(this.request.id, this.#unpaid);
+      this.#credit += this.#unpaid;
       this.#unpaid = 0;
+      this.#source?.credit(this);
     }
     return event;
   }

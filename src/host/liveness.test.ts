@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { Liveness, type LivenessLimits } from "./liveness.ts";
-import { restartDelay } from "./restart-delay.ts";
 
 const limits: LivenessLimits = { silenceMs: 1000, stepMs: 300, stepMsPerToken: 10, abortMs: 50 };
 
@@ -39,8 +38,4 @@ test("an abort that helped is forgotten, one whose next step is as bad is not", 
   expect(liveness.judge({ step: 1, tokens: 1, milliseconds: 400 }).type).toBe("abort");
   expect(liveness.judge({ step: 9, tokens: 1, milliseconds: 400 }).type).toBe("abort");
   expect(liveness.judge({ step: 10, tokens: 1, milliseconds: 400 }).type).toBe("kill");
-});
-
-test("restarts wait longer each time", () => {
-  expect([0, 1, 2, 3, 4, 10].map(restartDelay)).toEqual([0, 500, 1000, 2000, 4000, 30_000]);
 });

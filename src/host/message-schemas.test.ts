@@ -16,6 +16,8 @@ test.each<HostMessage>([
   {
     type: "submit",
     credit: 256,
+    waitedMs: 0.5,
+    resume: { promptTokens: [1, 2], tokens: [] },
     request: {
       id: "r1",
       model: "m",

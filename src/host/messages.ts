@@ -14,8 +14,7 @@ import type { StepReport } from "../scheduler/step-loop.ts";
 export type HostMessage =
   /** The first message, once. Answered by `loading`s and then `ready` or `open-failed`. */
   | { readonly type: "open"; readonly spec: EngineSpec; readonly scheduling: Scheduling }
-  /** `credit`: tokens that may be sent before more credit comes. */
-  | { readonly type: "submit"; readonly request: GenerationRequest; readonly credit: number }
+  | Submission
   /** Nobody reads this request any more. Not answered. */
   | { readonly type: "cancel"; readonly id: string }
   /** The reader took this many tokens. */
@@ -24,6 +23,18 @@ export type HostMessage =
   | { readonly type: "abort-step" }
   /** End the process in order. */
   | { readonly type: "close" };
+
+/** A request for the engine. */
+export interface Submission {
+  readonly type: "submit";
+  readonly request: GenerationRequest;
+  /** Tokens that may be sent before more credit comes. */
+  readonly credit: number;
+  /** Since the request arrived, in ms. */
+  readonly waitedMs: number;
+  /** Another engine process had admitted it and has died: go on after these tokens of the answer. */
+  readonly resume?: { readonly promptTokens: readonly number[]; readonly tokens: readonly number[] } | undefined;
+}
 
 /** Where the engine's main thread is, read from outside it. */
 export interface StepPulse {
@@ -75,7 +86,7 @@ export interface TextJob {
   readonly contextLength: number;
   /** Of the `submit` that it came with; the text worker does not look at these. */
   readonly credit: number;
-  /** When that came, on the service worker's clock, in ms. */
+  /** When the request arrived, on the service worker's clock, in ms. */
   readonly arrived: number;
 }
 

@@ -73,7 +73,7 @@ export async function quantizeInChild(job: QuantizeJob, options: QuantizeOptions
     const [code, killedBy] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
     signal.throwIfAborted();
     if (code !== 0) {
-      const end = { code, signal: killedBy, killedFor: undefined, lastWords: log.lastWords() };
+      const end = { code, signal: killedBy, killedFor: undefined, memory: undefined, lastWords: log.lastWords() };
       throw failure("engine_failed", { problem: exitInWords(end) });
     }
     return sizesOf(JSON.parse(answer) as QuantizeAnswer);

@@ -5,7 +5,7 @@ import { systemClock } from "../core/clock.ts";
 import { Channel } from "./channel.ts";
 import { startWorker } from "./entry-point.ts";
 import { parseHostMessage } from "./message-schemas.ts";
-import type { EngineMessage, HostMessage, MainToWorker, WorkerToMain } from "./messages.ts";
+import type { EngineMessage, HostMessage, MainToWorker, Submission, WorkerToMain } from "./messages.ts";
 import { Pulse } from "./pulse.ts";
 import { TextJobs, textLimits } from "./text-jobs.ts";
 
@@ -64,9 +64,15 @@ function receive(message: HostMessage): void {
   }
 }
 
-function submit({ request, credit }: Extract<HostMessage, { type: "submit" }>): void {
+function submit({ request, credit, waitedMs, resume }: Submission): void {
   if (engine === undefined) throw new Error("a request came before the engine was ready");
-  textJobs.add({ request, credit, contextLength: engine.info.contextPerSlot, arrived: systemClock.now() });
+  if (resume === undefined) {
+    const arrived = systemClock.now() - waitedMs;
+    return textJobs.add({ request, credit, contextLength: engine.info.contextPerSlot, arrived });
+  }
+  const promptTokens = Int32Array.from(resume.promptTokens);
+  const sent = Int32Array.from(resume.tokens);
+  tellMain({ type: "submit", prepared: { request, promptTokens, sent, waitedMs }, credit });
 }
 
 function onOpened(opened: Opened): void {

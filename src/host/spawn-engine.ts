@@ -3,10 +3,10 @@ import { getPriority, setPriority } from "node:os";
 import { childEnvironment } from "./child-environment.ts";
 import { entryArguments } from "./entry-point.ts";
 
-/** Starts an engine process that waits for `open` on its file descriptor 3. */
+/** Starts an engine process that waits for `open` on its file descriptor 3, and tells what it runs on 4 (run-notes.ts). */
 export function spawnEngine(): ChildProcess {
   const child = spawn(process.execPath, [...entryArguments("engine-process"), `${process.pid}`], {
-    stdio: ["ignore", "pipe", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
     env: childEnvironment(process.env),
     windowsHide: true,
   });

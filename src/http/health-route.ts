@@ -23,5 +23,5 @@ export function addHealthRoute(server: FastifyInstance, backends: Backends): voi
 function toBody(status: Exclude<BackendStatus, { state: "ready" }>): object {
   return status.state === "loading"
     ? { status: "loading", progress: Math.round(status.progress * 100) / 100 }
-    : { status: "failed", ...formatError(status.error) };
+    : { status: status.state, ...formatError(status.error) };
 }

@@ -19,6 +19,11 @@ export interface PreparedRequest {
   readonly promptTokens: Int32Array;
   /** Since the request arrived, in ms. */
   readonly waitedMs: number;
+  /**
+   * It goes on after an engine's death: what its reader was sent already, maybe nothing. It was `admitted` then, and
+   * what was promised is not refused.
+   */
+  readonly sent?: Int32Array | undefined;
 }
 
 /** What one request has to say after a step: an event, or the error that ends it. */
@@ -72,21 +77,23 @@ export class Inference {
 
   /** `credit`: tokens that the reader will take before it asks for more. */
   submit(prepared: PreparedRequest, credit: number): void {
-    const { request, promptTokens } = prepared;
+    const { request, promptTokens, sent } = prepared;
     const sequence = this.#newSequence(prepared, credit);
-    const refused = refusal(this.#loop.state, sequence, this.#clock.now());
+    const refused = sent === undefined ? refusal(this.#loop.state, sequence, this.#clock.now()) : undefined;
     if (refused !== undefined) {
       this.#fail(request.id, refused);
       return this.#loop.wake();
     }
-    this.#generations.set(request.id, {
-      request,
-      sequence,
-      detokenizer: new Detokenizer(),
-      stops: new StopMatcher(request.stop),
-    });
-    this.#emit(request.id, { type: "admitted", promptTokens: Array.from(promptTokens) });
+    const generation = { request, sequence, detokenizer: new Detokenizer(), stops: new StopMatcher(request.stop) };
+    this.#generations.set(request.id, generation);
+    if (sent === undefined) this.#emit(request.id, { type: "admitted", promptTokens: Array.from(promptTokens) });
+    else this.#replay(generation, sent);
     this.#loop.add(sequence);
+  }
+
+  /** Ids of those that hold a slot: no other is computed in a step. */
+  get running(): readonly string[] {
+    return this.#loop.state.running.map(({ id }) => id);
   }
 
   /** Silent: whoever cancels knows. A request that has ended is left alone. */
@@ -124,6 +131,16 @@ export class Inference {
       sample: createSampler(request.sampling, 0),
       endsGeneration: request.ignoreEos ? () => false : (token) => vocabulary.endsGeneration(token),
     });
+  }
+
+  /**
+   * Brings a generation to where it was when these tokens had been sent. What they have to say was sent with them; the
+   * sampler needs nothing but the history, as draws are keyed by position.
+   */
+  #replay({ sequence, detokenizer, stops }: Generation, sent: Int32Array): void {
+    sequence.tokens.set(sent, sequence.length);
+    sequence.length += sent.length;
+    for (const token of sent) stops.push(detokenizer.push(this.#engine.vocabulary.piece(token)));
   }
 
   #onEvent(event: SequenceEvent): void {

@@ -3,60 +3,14 @@ import { readFileSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
-import { pino } from "pino";
 import { expect, test, vi } from "vitest";
-import { defaultPlan } from "../../src/core/execution-plan.ts";
-import type { GenerationEvent, GenerationRequest } from "../../src/core/generation.ts";
-import { defaultScheduling } from "../../src/core/scheduling.ts";
-import { EngineChild } from "../../src/host/engine-child.ts";
-import { EngineHost } from "../../src/host/engine-host.ts";
-import { someSampling } from "../../src/inference/testing.ts";
+import type { GenerationEvent } from "../../src/core/generation.ts";
+import { EngineChild, type EngineEnd } from "../../src/host/engine-child.ts";
 import { spawnEngine } from "../../src/host/spawn-engine.ts";
-import { livenessLimits, type LivenessLimits } from "../../src/host/liveness.ts";
+import { livenessLimits } from "../../src/host/liveness.ts";
+import { aRequest, collect, never, readyHost, silent, startHost } from "./host/hosts.ts";
 
 const onLinux = process.platform === "linux";
-const silent = pino({ level: "silent" });
-
-function startHost(engine: string, limits: Partial<LivenessLimits> = {}): EngineHost {
-  const plan = { ...defaultPlan("fake-model", 2), slots: 4 };
-  return EngineHost.start(
-    { engine, plan },
-    { modelId: "fake", scheduling: defaultScheduling, logger: silent, limits: { ...livenessLimits, ...limits } },
-  );
-}
-
-async function readyHost(engine: string, limits: Partial<LivenessLimits> = {}): Promise<EngineHost> {
-  const host = startHost(engine, limits);
-  await host.ready();
-  return host;
-}
-
-let requests = 0;
-const aRequest = (over: Partial<GenerationRequest> = {}): GenerationRequest => ({
-  id: `r${++requests}`,
-  model: "fake",
-  tenant: { name: "test", weight: 1 },
-  lane: "interactive",
-  timeoutMs: undefined,
-  prompt: { kind: "text", text: "once upon a time" },
-  maxTokens: 20,
-  sampling: someSampling({ temperature: 0 }),
-  stop: [],
-  ignoreEos: true,
-  ...over,
-});
-
-const never = new AbortController().signal;
-
-async function collect(events: AsyncIterable<GenerationEvent>): Promise<{ text: string; tokens: number[] }> {
-  const answer = { text: "", tokens: [] as number[] };
-  for await (const event of events) {
-    if (event.type !== "text-delta") continue;
-    answer.text += event.text;
-    answer.tokens.push(...event.tokens);
-  }
-  return answer;
-}
 
 test("a stream: admitted with the prompt's tokens, text, finished with the usage", async () => {
   await using host = await readyHost("fake");
@@ -142,29 +96,6 @@ test("a reader that does not read pauses its own stream only", async () => {
   expect(rest.tokens).toEqual(others[0]!.tokens);
 });
 
-test("a crash ends the running requests in words, and the engine comes back", async () => {
-  await using host = await readyHost("fake?stepMs=5&crashAtStep=10&crash=abort");
-  const { pid } = host;
-  const running = [1, 2].map(() => collect(host.generate(aRequest({ maxTokens: 100 }), never)));
-  for (const outcome of await Promise.allSettled(running)) {
-    expect(outcome).toMatchObject({ reason: { code: "engine_failed", message: expect.stringMatching(/SIGABRT/) } });
-  }
-  await vi.waitUntil(() => host.status().state === "ready" && host.pid !== pid, 10_000);
-  expect((await collect(host.generate(aRequest({ maxTokens: 5 }), never))).tokens).toHaveLength(5);
-});
-
-test("killed from outside, again and again", async () => {
-  await using host = await readyHost("fake?stepMs=5");
-  for (const _ of [1, 2]) {
-    const stream = host.generate(aRequest({ maxTokens: 1000 }), never);
-    await stream.next();
-    const { pid } = host;
-    process.kill(pid!, "SIGKILL");
-    await expect(collect(stream)).rejects.toMatchObject({ message: expect.stringMatching(/SIGKILL/) });
-    await vi.waitUntil(() => host.status().state === "ready" && host.pid !== pid, 10_000);
-  }
-});
-
 test.runIf(onLinux)(
   "Ctrl-C and a service manager's SIGTERM, sent to all processes, leave the engine to the server",
   async () => {
@@ -181,16 +112,6 @@ test("a step that does not end is aborted and its stream goes on", async () => {
   const { pid } = host;
   expect((await collect(host.generate(aRequest(), never))).tokens).toHaveLength(20);
   expect(host.pid).toBe(pid);
-});
-
-test.runIf(onLinux)("an engine that says nothing any more is killed and started again", async () => {
-  await using host = await readyHost("fake?stepMs=5", { silenceMs: 1500 });
-  const stream = host.generate(aRequest({ maxTokens: 1000 }), never);
-  await stream.next();
-  const { pid } = host;
-  process.kill(pid!, "SIGSTOP");
-  await expect(collect(stream)).rejects.toMatchObject({ message: expect.stringMatching(/not heard of for 1.5 s/) });
-  await vi.waitUntil(() => host.status().state === "ready" && host.pid !== pid, 10_000);
 });
 
 test("closing ends the process and what runs in it, also while it loads", async () => {
@@ -230,11 +151,13 @@ test.each([
   ["a message that is not in the vocabulary", '{"type":"surprise"}', /does not fit the vocabulary/],
 ])("%s from the process costs it its life", async (_name, line, words) => {
   const script = `require("fs").writeSync(3, ${JSON.stringify(line)} + "\\n"); setInterval(() => {}, 1000)`;
-  const stub = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "pipe", "pipe"] });
-  const onExit = vi.fn<(problem: string) => void>();
+  const stub = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"] });
+  const onExit = vi.fn<(end: EngineEnd) => void>();
   const child = new EngineChild(stub, { limits: livenessLimits, logger: silent, onMessage: () => {}, onExit });
   await child.exited;
-  expect(onExit).toHaveBeenCalledExactlyOnceWith(expect.stringMatching(words));
+  expect(onExit).toHaveBeenCalledExactlyOnceWith(
+    expect.objectContaining({ problem: expect.stringMatching(words), byItself: true }),
+  );
 });
 
 test.each([

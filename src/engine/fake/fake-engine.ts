@@ -1,7 +1,7 @@
 import { writeSync } from "node:fs";
 import { failure } from "../../core/errors.ts";
 import type { ExecutionPlan } from "../../core/execution-plan.ts";
-import type { Batch, Capabilities, Engine, EngineInfo, SavedSequence, StepOutput } from "../engine.ts";
+import type { Batch, BatchItem, Capabilities, Engine, EngineInfo, SavedSequence, StepOutput } from "../engine.ts";
 import type { Vocabulary, VocabularyHandle } from "../vocabulary.ts";
 import { checkBatch } from "./check-batch.ts";
 import { FakeVocabulary } from "./fake-vocabulary.ts";
@@ -91,7 +91,7 @@ class FakeEngine implements Engine {
     checkBatch(batch, { plan: this.plan, vocabularySize: this.vocabulary.size, held: (slot) => this.held(slot) });
     this.#rows.begin();
     this.#steps++;
-    this.#crashIfTold();
+    this.#crashIfTold(batch);
     if (this.#steps === this.#options.noRoomAtStep || !this.#fits(batch)) return withoutLogits("no-room");
     const passed = pause(this.#costOf(batch), this.abortFlag);
     return passed < 1 ? this.#abandon(batch, passed) : this.#complete(batch);
@@ -172,10 +172,11 @@ class FakeEngine implements Engine {
     return withoutLogits("aborted");
   }
 
-  #crashIfTold(): void {
-    const { crashAtStep, crash } = this.#options;
-    if (this.#steps !== crashAtStep) return;
-    writeSync(2, `fake engine: crashes at step ${crashAtStep}, as told\n`);
+  #crashIfTold(batch: Batch): void {
+    const { crashAtStep, poisonToken, crash } = this.#options;
+    const computes = ({ tokens, from, count }: BatchItem) => tokens.subarray(from, from + count).includes(poisonToken);
+    if (this.#steps !== crashAtStep && !(poisonToken > 0 && batch.some(computes))) return;
+    writeSync(2, `fake engine: crashes at step ${this.#steps}, as told\n`);
     if (crash === "abort") process.abort();
     process.kill(process.pid, crash === "segv" ? "SIGSEGV" : "SIGKILL");
   }

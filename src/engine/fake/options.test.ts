@@ -15,6 +15,7 @@ test("nothing given is a free, faultless, chatty model", () => {
     loadFails: false,
     crashAtStep: 0,
     crash: "kill",
+    poisonToken: 0,
     stallAtStep: 0,
     noRoomAtStep: 0,
   });

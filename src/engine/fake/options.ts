@@ -44,6 +44,8 @@ const schema = z.strictObject({
   loadFails: flag.default(false),
   crashAtStep: whole.default(0),
   crash: z.enum(["kill", "abort", "segv"], { error: "must be kill, abort or segv" }).default("kill"),
+  /** A step that computes this token crashes; 0 = none does. */
+  poisonToken: whole.default(0),
   /** The step never ends, except through the abort flag. */
   stallAtStep: whole.default(0),
   noRoomAtStep: whole.default(0),

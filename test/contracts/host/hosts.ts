@@ -1,0 +1,70 @@
+import { pino } from "pino";
+import { defaultPlan } from "../../../src/core/execution-plan.ts";
+import type { GenerationEvent, GenerationRequest, Usage } from "../../../src/core/generation.ts";
+import { defaultScheduling } from "../../../src/core/scheduling.ts";
+import { EngineHost } from "../../../src/host/engine-host.ts";
+import { livenessLimits, type LivenessLimits } from "../../../src/host/liveness.ts";
+import { someSampling } from "../../../src/inference/testing.ts";
+
+export const silent = pino({ level: "silent" });
+export const never = new AbortController().signal;
+
+/** A host over a fake engine in a process of its own, with four slots. */
+export function startHost(engine: string, limits: Partial<LivenessLimits> = {}): EngineHost {
+  const plan = { ...defaultPlan("fake-model", 2), slots: 4 };
+  return EngineHost.start(
+    { engine, plan },
+    { modelId: "fake", scheduling: defaultScheduling, logger: silent, limits: { ...livenessLimits, ...limits } },
+  );
+}
+
+export async function readyHost(engine: string, limits: Partial<LivenessLimits> = {}): Promise<EngineHost> {
+  const host = startHost(engine, limits);
+  await host.ready();
+  return host;
+}
+
+let requests = 0;
+export const aRequest = (over: Partial<GenerationRequest> = {}): GenerationRequest => ({
+  id: `r${++requests}`,
+  model: "fake",
+  tenant: { name: "test", weight: 1 },
+  lane: "interactive",
+  timeoutMs: undefined,
+  prompt: { kind: "text", text: "once upon a time" },
+  maxTokens: 20,
+  sampling: someSampling({ temperature: 0 }),
+  stop: [],
+  ignoreEos: true,
+  ...over,
+});
+
+export async function collect(events: AsyncIterable<GenerationEvent>): Promise<{ text: string; tokens: number[] }> {
+  const { text, tokens } = await collectAll(events);
+  return { text, tokens };
+}
+
+export interface Collected {
+  text: string;
+  tokens: number[];
+  /** How many there were. */
+  admitted: number;
+  usage: Usage | undefined;
+  resumes: number;
+}
+
+/** Everything that a stream says. */
+export async function collectAll(events: AsyncIterable<GenerationEvent>): Promise<Collected> {
+  const answer: Collected = { text: "", tokens: [], admitted: 0, usage: undefined, resumes: 0 };
+  for await (const event of events) {
+    if (event.type === "admitted") answer.admitted++;
+    else if (event.type === "text-delta") {
+      answer.text += event.text;
+      answer.tokens.push(...event.tokens);
+    } else {
+      answer.usage = event.usage;
+      answer.resumes = event.resumes ?? 0;
+    }
+  }
+  return answer;
+}

@@ -6,6 +6,7 @@ const benches: Record<string, () => Promise<(args: readonly string[]) => Promise
   neighbour: async () => (await import("./neighbour.ts")).neighbour,
   "plan-step": async () => (await import("./plan-step.ts")).planStep,
   sampling: async () => (await import("./sampling.ts")).sampling,
+  "step-cost": async () => (await import("./step-cost.ts")).stepCost,
   targets: async () => (await import("./targets/targets.ts")).targets,
 };
 

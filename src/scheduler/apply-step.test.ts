@@ -1,45 +1,85 @@
 import { expect, test } from "vitest";
-import { applyStarts, applyStep } from "./apply-step.ts";
+import { applyStep, expire } from "./apply-step.ts";
 import { planStep } from "./plan-step.ts";
 import type { Sequence } from "./sequence.ts";
-import { checkConservation, type SchedulerState } from "./state.ts";
-import { aSequence, aState } from "./testing.ts";
+import { checkConservation, enqueue, type SchedulerState } from "./state.ts";
+import { aDecode, aMachine, aSequence, aTenant, settle } from "./testing.ts";
 
-function stepOnce(state: SchedulerState, prefillTokens = 512): string[] {
-  const plan = planStep(state, { prefillTokens });
-  applyStarts(state, plan);
-  const events = applyStep(state, plan, { status: "done", logits: () => new Float32Array(0) });
-  checkConservation(state);
-  return events.map((event) => (event.type === "token" ? `${event.token}` : event.reason));
+function machineWith(sequence: Sequence): () => string[] {
+  const { state, engine } = aMachine();
+  enqueue(state, sequence);
+  return () => {
+    settle(state, engine);
+    return stepOnce(state);
+  };
 }
 
-function stateWith(sequence: Sequence): SchedulerState {
-  const state = aState();
-  state.waiting.push(sequence);
-  return state;
+function stepOnce(state: SchedulerState, now = 0): string[] {
+  const plan = planStep(state, { limits: { prefillTokens: 6 }, waits: [], now });
+  const output = { status: "done", logits: () => new Float32Array(0) } as const;
+  const events = applyStep(state, plan, { output, now });
+  checkConservation(state);
+  return events.map((event) =>
+    event.type === "token" ? `${event.token}` : event.type === "finished" ? event.reason : event.type,
+  );
 }
 
 test("nothing is sampled before the whole prompt is computed", () => {
-  const state = stateWith(aSequence({ length: 10, sample: () => 7 }));
-  expect(stepOnce(state, 6)).toEqual([]);
-  expect(stepOnce(state, 6)).toEqual(["7"]);
+  const step = machineWith(aSequence({ length: 10, sample: () => 7 }));
+  expect([step(), step()]).toEqual([[], ["7"]]);
 });
 
-test("the token that ends generation is counted and ends with stop", () => {
-  const state = stateWith(aSequence({ length: 3, sample: () => 0 }));
-  expect(stepOnce(state)).toEqual(["0", "stop"]);
-  expect(state.slots.free).toBe(4);
-});
-
-test("the last token that fits ends with length", () => {
-  const state = stateWith(aSequence({ length: 3, limit: 5, sample: () => 7 }));
-  expect(stepOnce(state)).toEqual(["7"]);
-  expect(stepOnce(state)).toEqual(["7", "length"]);
+test("the token that ends generation is counted and ends with stop; the last that fits ends with length", () => {
+  expect(machineWith(aSequence({ length: 3, sample: () => 0 }))()).toEqual(["0", "stop"]);
+  const step = machineWith(aSequence({ length: 3, limit: 5, sample: () => 7 }));
+  expect([step(), step()]).toEqual([["7"], ["7", "length"]]);
 });
 
 test("each token costs one credit", () => {
   const sequence = aSequence({ length: 3, credit: 2, sample: () => 7 });
-  const state = stateWith(sequence);
-  expect([stepOnce(state), stepOnce(state), stepOnce(state)]).toEqual([["7"], ["7"], []]);
+  const step = machineWith(sequence);
+  expect([step(), step(), step()]).toEqual([["7"], ["7"], []]);
   expect(sequence.credit).toBe(0);
+});
+
+test("what is computed is charged to the tenant, prompt and answer, and resets the age of its lane", () => {
+  const { state } = aMachine({ scheduling: { ageingMs: 100 } });
+  state.laneAges.present(new Set(["batch"]), 0);
+  aDecode(state, { tenant: aTenant("a"), lane: "batch" });
+  Object.assign(aDecode(state, { tenant: aTenant("b", 2), length: 6 }), { computed: 0, lane: "batch" });
+  expect(state.laneAges.rank("batch", 250)).toBe(-1);
+  stepOnce(state, 250);
+  expect(state.laneAges.rank("batch", 250)).toBe(1);
+  expect([state.shares.served("a"), state.shares.served("b")]).toEqual([2, 3]);
+});
+
+test("answers say how long answers are", () => {
+  const { state } = aMachine();
+  const before = state.answerTokens;
+  Object.assign(aDecode(state, { length: 8, sample: () => 0 }));
+  stepOnce(state);
+  expect(state.answerTokens).toBeCloseTo(before + 0.05 * (1 - before));
+});
+
+test("what has passed its deadline ends, waiting or running, and frees its slot", () => {
+  const { state } = aMachine();
+  const [late, early] = [aDecode(state, { id: "late", deadline: 10 }), aDecode(state, { id: "early", deadline: 11 })];
+  const queued = aSequence({ id: "queued", deadline: 9 });
+  enqueue(state, queued);
+  expect(expire(state, 8)).toEqual([]);
+  expect(expire(state, 10)).toEqual([
+    { type: "expired", sequence: late },
+    { type: "expired", sequence: queued },
+  ]);
+  expect([state.running, state.waiting, late.slot]).toEqual([[early], [], undefined]);
+  checkConservation(state);
+});
+
+test("steps with an idle slot between running ones are counted", () => {
+  const { state } = aMachine();
+  const [low] = [aDecode(state, { sample: () => 0 }), aDecode(state, { sample: () => 7 })];
+  stepOnce(state);
+  expect([low.slot, state.gapSteps]).toEqual([undefined, 1]);
+  stepOnce(state);
+  expect(state.gapSteps).toBe(2);
 });

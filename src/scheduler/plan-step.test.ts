@@ -1,73 +1,99 @@
 import { expect, test } from "vitest";
-import { planStep } from "./plan-step.ts";
-import { removeSequence } from "./state.ts";
+import { planStep, shapeOf, type StepQuestion } from "./plan-step.ts";
+import type { SchedulerState } from "./state.ts";
 import { aDecode, aSequence, aState } from "./testing.ts";
 
-test("a long prompt is chunked beside a running decode", () => {
-  const state = aState();
-  aDecode(state);
-  state.waiting.push(aSequence({ length: 4000, limit: 5000 }));
-  const plan = planStep(state, { prefillTokens: 512 });
-  expect(plan.items.map((item) => item.count)).toEqual([1, 512]);
-});
+const noTarget = { targetItl: { kind: "off" } } as const;
 
-test("a prompt goes on where its last chunk ended", () => {
-  const state = aState();
-  const sequence = aDecode(state, { length: 100, limit: 200 });
-  sequence.computed = 30;
-  const plan = planStep(state, { prefillTokens: 40 });
-  expect(plan.items).toMatchObject([{ from: 30, count: 40 }]);
-});
+function countsOf(state: SchedulerState, over: Partial<StepQuestion> & { prefillTokens?: number } = {}) {
+  const { prefillTokens = 512, ...rest } = over;
+  const plan = planStep(state, { limits: { prefillTokens }, waits: [], now: 0, ...rest });
+  return plan.items.map(({ sequence, count }) => [sequence.id, count]);
+}
 
-test("a decode takes part whatever prefills wait; prompts share the limit in order of arrival", () => {
-  const state = aState();
-  for (const id of ["first", "second"]) aDecode(state, { id, length: 50 }).computed = 45;
+/** One that runs and has computed so much of its prompt. */
+function aPrefill(state: SchedulerState, computed: number, over: Parameters<typeof aSequence>[0]) {
+  return Object.assign(aDecode(state, over), { computed });
+}
+
+test("a long prompt is chunked beside a running decode, and goes on where its last chunk ended", () => {
+  const state = aState({ scheduling: noTarget });
   aDecode(state, { id: "decode" });
-  const plan = planStep(state, { prefillTokens: 7 });
-  expect(plan.items.map((item) => [item.sequence.id, item.count])).toEqual([
-    ["first", 5],
+  const long = aPrefill(state, 0, { id: "long", length: 1000 });
+  expect(countsOf(state)).toEqual([
+    ["decode", 1],
+    ["long", 512],
+  ]);
+  long.computed = 960;
+  expect(planStep(state, { limits: { prefillTokens: 512 }, waits: [], now: 0 }).items[1]).toMatchObject({
+    from: 960,
+    count: 40,
+  });
+});
+
+test("a decode takes part whatever prefills there are; prompts share the limit in the order of the policy", () => {
+  const state = aState({ scheduling: noTarget });
+  aPrefill(state, 45, { id: "second", length: 50, arrived: 2 });
+  aPrefill(state, 45, { id: "first", length: 50, arrived: 1 });
+  aDecode(state, { id: "decode" });
+  expect(countsOf(state, { prefillTokens: 7 })).toEqual([
     ["second", 2],
+    ["first", 5],
     ["decode", 1],
   ]);
-  expect(planStep(state, { prefillTokens: 5 }).items).toHaveLength(2);
+  expect(countsOf(state, { prefillTokens: 5 })).toHaveLength(2);
 });
 
-test("the batch lists slots in ascending order, and the lowest free ones are taken first", () => {
+test("the batch lists slots in ascending order", () => {
   const state = aState();
-  const [a, b] = [aDecode(state, { id: "a" }), aDecode(state, { id: "b" }), aDecode(state, { id: "c" })];
-  removeSequence(state, b);
-  removeSequence(state, a);
-  state.waiting.push(aSequence({ id: "d" }), aSequence({ id: "e" }));
-  const plan = planStep(state, { prefillTokens: 512 });
-  expect(plan.items.map((item) => [item.sequence.id, item.slot])).toEqual([
-    ["d", 0],
-    ["e", 1],
-    ["c", 2],
-  ]);
-});
-
-test("first come, first served: waiting sequences get free slots in their order", () => {
-  const state = aState(2);
-  for (const id of ["a", "b", "c"]) state.waiting.push(aSequence({ id }));
-  const plan = planStep(state, { prefillTokens: 512 });
-  expect(plan.starts.map((start) => start.sequence.id)).toEqual(["a", "b"]);
-  expect(new Set(plan.starts.map((start) => start.slot)).size).toBe(2);
+  for (const id of ["a", "b", "c"]) aDecode(state, { id });
+  state.running.reverse();
+  expect(countsOf(state).map(([id]) => id)).toEqual(["a", "b", "c"]);
 });
 
 test("a sequence without credit pauses and keeps its slot", () => {
   const state = aState();
   aDecode(state, { id: "paused", credit: 0 });
   aDecode(state, { id: "other" });
-  const plan = planStep(state, { prefillTokens: 512 });
-  expect(plan.items.map((item) => item.sequence.id)).toEqual(["other"]);
-  expect(state.slots.held).toBe(2);
+  expect(countsOf(state)).toEqual([["other", 1]]);
+  expect(state.slots.running).toBe(2);
 });
 
-test("planning changes nothing", () => {
-  const state = aState();
-  state.waiting.push(aSequence());
-  const before = structuredClone({ waiting: state.waiting.length, running: state.running.length });
-  planStep(state, { prefillTokens: 512 });
-  expect({ waiting: state.waiting.length, running: state.running.length }).toEqual(before);
-  expect(state.slots.free).toBe(4);
+test("a target between tokens makes the chunk small while something decodes, and only then", () => {
+  const state = aState({ scheduling: { targetItl: { kind: "ms", ms: 1 } } });
+  aPrefill(state, 0, { id: "long", length: 1000 });
+  expect(countsOf(state)).toEqual([["long", 512]]);
+  aDecode(state, { id: "decode" });
+  expect(Number(countsOf(state)[0]![1])).toBeLessThan(32);
+});
+
+test("decodes of a lower lane wait for a prompt of a higher one; a prompt of a lower lane takes small chunks", () => {
+  const state = aState({ scheduling: noTarget });
+  aDecode(state, { id: "slow", lane: "background" });
+  const prompt = aPrefill(state, 0, { id: "prompt", length: 300 });
+  expect(countsOf(state)).toEqual([["prompt", 300]]);
+  state.running.splice(state.running.indexOf(prompt), 1);
+  aPrefill(state, 0, { id: "batch", length: 300, lane: "batch" });
+  expect(countsOf(state)).toEqual([["batch", 64]]);
+});
+
+test("a chunk ends where others wait to take over, and where a memory that cannot be cut is to be saved", () => {
+  const state = aState({ scheduling: noTarget });
+  const leader = aPrefill(state, 10, { id: "leader", length: 200, boundaries: [90, 150] });
+  const waits = [{ sequence: aSequence(), on: leader, length: 130 }];
+  expect(countsOf(state, { waits })).toEqual([["leader", 120]]);
+  expect(countsOf(state)).toEqual([["leader", 190]]);
+
+  const exact = aState({ scheduling: noTarget, capabilities: { trimAfterRestore: false } });
+  aPrefill(exact, 10, { id: "leader", length: 200, boundaries: [90, 150] });
+  expect(countsOf(exact)).toEqual([["leader", 80]]);
+});
+
+test("the shape of a plan tells prompts from decodes, and what each attends over", () => {
+  const state = aState({ scheduling: noTarget });
+  aDecode(state, { length: 21 });
+  aPrefill(state, 7, { length: 10 });
+  const plan = planStep(state, { limits: { prefillTokens: 512 }, waits: [], now: 0 });
+  const prefillContext = 7 + 8 + 9;
+  expect(shapeOf(plan)).toEqual({ prefills: 1, prefillTokens: 3, prefillContext, decodes: 1, decodeContext: 20 });
 });

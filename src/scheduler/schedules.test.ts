@@ -86,7 +86,8 @@ test("another tenant's request with the same prompt finds nothing and takes as l
   });
   fc.assert(
     fc.property(machines, ({ slots, length, together, memory }) => {
-      const machine = { plan: { slots }, prefillTokens: 64, capabilities: memory };
+      const scheduling = { policy: "fifo", turnTokens: 0 } as const; // nobody is interrupted
+      const machine = { plan: { slots }, scheduling, prefillTokens: 64, capabilities: memory };
       const ask = (simulation: Simulation, tenant: number) => {
         const prompt = aPrompt(length);
         const boundaries = [length >> 1, length];

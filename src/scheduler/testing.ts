@@ -1,6 +1,8 @@
 import { defaultPlan, type ExecutionPlan } from "../core/execution-plan.ts";
 import { defaultScheduling, type Scheduling } from "../core/scheduling.ts";
 import type { Capabilities } from "../engine/engine.ts";
+import { Mover, type SlotMemory } from "./apply-move.ts";
+import { planMove, type Move, type Wait } from "./plan-move.ts";
 import { newSequence, type NewSequence, type Sequence } from "./sequence.ts";
 import { newState, type SchedulerState } from "./state.ts";
 import { checksum, END, ToyEngine } from "./toy-engine/testing.ts";
@@ -86,4 +88,17 @@ function factsOf({ plan, capabilities }: Machine) {
       },
     },
   };
+}
+
+/** Makes moves until there is none; says which, and who waits for whom then. */
+export function settle(state: SchedulerState, memory: SlotMemory, now = 0): { moves: Move[]; waits: readonly Wait[] } {
+  const mover = new Mover(state, memory);
+  const moves: Move[] = [];
+  for (;;) {
+    const { move, waits } = planMove(state, now);
+    if (move === undefined) return { moves, waits };
+    if (moves.push(move) > 100)
+      throw new Error(`slots change hands in circles: ${moves.map(({ kind }) => kind).join()}`);
+    mover.apply(move);
+  }
 }

@@ -125,8 +125,8 @@ function play({ machine, arrivals }: Schedule, simulation: Simulation) {
     }
     sequences.forEach((sequence, index) => {
       const { cancel, pace } = arrivals[index]!;
-      if (cancel !== undefined && simulation.stagesOf(sequence).has(cancel.stage) && inStage[index]++ === cancel.steps)
-        simulation.cancel(sequence);
+      const isThere = cancel !== undefined && simulation.stagesOf(sequence).has(cancel.stage);
+      if (isThere && inStage[index]!++ === cancel.steps) simulation.cancel(sequence);
       if (simulation.steps % pace === 0) sequence.credit++;
     });
     quiet++;

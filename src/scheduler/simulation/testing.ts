@@ -8,7 +8,7 @@ import { pending, type Sequence } from "../sequence.ts";
 import { TOKEN_COST } from "../shares.ts";
 import { checkConservation, enqueue, removeSequence, type SchedulerState } from "../state.ts";
 import { aMachine, type Machine } from "../testing.ts";
-import { checksum, END, readSaved, ToyEngine, type ToyOptions } from "../toy-engine/testing.ts";
+import { checksum, readSaved, ToyEngine, type ToyOptions } from "../toy-engine/testing.ts";
 
 /** Where a sequence is between two steps. Several may hold at once. */
 export type Stage = "queued" | "following" | "preempted" | "prefill" | "decode" | "leading" | "resumed";
@@ -253,10 +253,10 @@ export function answerOf({ tokens, promptLength, length }: Sequence): number[] {
 }
 
 /** What the toy engine answers to the same prompt in a machine of its own. */
-function answerAlone({ tokens, promptLength, limit }: Sequence): number[] {
+function answerAlone({ tokens, promptLength, limit, endsGeneration }: Sequence): number[] {
   const all = [...tokens.subarray(0, promptLength)];
   do all.push(checksum(all));
-  while (all.at(-1) !== END && all.length < limit);
+  while (!endsGeneration(all.at(-1)!) && all.length < limit);
   return all.slice(promptLength);
 }
 

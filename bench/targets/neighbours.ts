@@ -10,8 +10,9 @@ import { vocabulary, type Key, type MeasuredServer } from "./servers.ts";
 export const busyClients = 40;
 export const busyShape = { ...workloadShapes.unique, promptTokens: 256, outputTokens: 64 };
 const quietShape = { ...workloadShapes.unique, promptTokens: 256, outputTokens: 16 };
-/** Of the quiet one, alone and again beside the busy one. */
+/** Of the quiet one, alone and again beside the busy one, and for how long it sends more at most. */
 const quietRequests = 20;
+const quietMs = 20_000;
 /** Until the busy one has filled slots and queue. */
 const settleMs = 3000;
 
@@ -36,6 +37,7 @@ export async function quietBesideBusy(server: MeasuredServer, { quiet, busy, see
       workload: workload(quietShape, own),
       load: load(1),
       requests: quietRequests,
+      durationMs: quietMs,
     });
   const alone = await ask(0);
   const ended = new AbortController();

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
@@ -53,6 +53,7 @@ export async function startOurs(
   const server = await startServer({
     args: ["--config", config, "--model", modelFile, "--log-level", "warn", ...size, ...args],
   });
+  endWithThisProcess(server.process);
   const endpoint = await openEndpoint({ url: server.url, apiKey: keys[0]?.key });
   await warmUp(endpoint);
   return {
@@ -79,6 +80,7 @@ export async function startTheirs(
     env: { ...process.env, LD_LIBRARY_PATH: dirname(program) },
     stdio: "ignore",
   });
+  endWithThisProcess(child);
   const exit = once(child, "exit");
   const url = `http://127.0.0.1:${port}`;
   await poll(async () => {
@@ -95,6 +97,13 @@ export async function startTheirs(
       await exit;
     },
   };
+}
+
+/** However this one ends. */
+function endWithThisProcess(child: ChildProcess): void {
+  const end = () => void child.kill("SIGKILL");
+  process.once("exit", end);
+  child.once("exit", () => process.off("exit", end));
 }
 
 /** The first requests touch memory and compile code. */

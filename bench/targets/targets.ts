@@ -37,6 +37,7 @@ export async function targets(args: readonly string[]): Promise<void> {
       json: { type: "string" },
     },
   });
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
   silenceNativeLog();
   const modelFile = await modelOfType(values.type);
   const bench: TargetBench = {

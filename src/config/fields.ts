@@ -131,6 +131,12 @@ const described: Readonly<Record<ConfigKey, Described>> = {
     summary: "seconds after which a stream is cut off that its client does not read; 0 = never",
     fromText: number,
   },
+  ssePingInterval: {
+    flag: "--sse-ping-interval <seconds>",
+    summary:
+      "seconds without an event after which a stream gets a comment, which keeps its connection alive; 0 = never",
+    fromText: number,
+  },
   requestTimeout: {
     flag: "--request-timeout <seconds>",
     summary: "seconds that a request may take, waiting included, if it does not say; 0 = any time",

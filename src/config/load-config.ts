@@ -75,6 +75,7 @@ function defaults(environment: NodeJS.ProcessEnv): Layer {
     ageing: defaultScheduling.ageingMs / 1000,
     sharedPrefixes: [],
     slowClientTimeout: 30,
+    ssePingInterval: 15,
     requestTimeout: 0,
     apiKeys: [],
     insecure: false,

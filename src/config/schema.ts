@@ -74,6 +74,7 @@ export const configSchema = z.strictObject({
     .readonly()
     .describe("a list of up to 100 texts of 1 to 50000 characters"),
   slowClientTimeout: number(0, 86_400),
+  ssePingInterval: number(0, 86_400),
   requestTimeout: number(0, 86_400),
   apiKeys: apiKeysSchema,
   insecure: z.boolean().describe("true or false"),

@@ -35,6 +35,7 @@ interface Serving {
   /** In seconds; 0 = none. */
   readonly requestTimeout: number;
   readonly slowClientTimeout: number;
+  readonly ssePingInterval: number;
 }
 
 /** A request that is being answered. */
@@ -45,7 +46,7 @@ interface Run {
 }
 
 export function addGenerationRoutes(server: FastifyInstance, serving: Serving): void {
-  const { backends, scopes, slowClientTimeout } = serving;
+  const { backends, scopes, slowClientTimeout, ssePingInterval } = serving;
   for (const api of textApis)
     addRoute(server, {
       method: "POST",
@@ -64,7 +65,8 @@ export function addGenerationRoutes(server: FastifyInstance, serving: Serving): 
           scope.abort(record.error);
           reply.raw.destroy();
         };
-        const open = () => new SseResponse(reply, { slowMs: 1000 * slowClientTimeout, onSlow: cutOff });
+        const patience = { slowMs: 1000 * slowClientTimeout, onSlow: cutOff, pingMs: 1000 * ssePingInterval };
+        const open = () => new SseResponse(reply, patience);
         await stream(run, open, api.stream(header, parsed.includeUsage));
         return reply;
       },

@@ -19,6 +19,8 @@ export class RequestRecord {
   /** From the request's arrival to its first token. */
   firstTokenMs: number | undefined;
   finish: string | undefined;
+  /** How often it went on after its engine's death. */
+  resumes: number | undefined;
   error: MillraceError | undefined;
 
   note(event: GenerationEvent): void {
@@ -29,6 +31,7 @@ export class RequestRecord {
       this.promptTokens = event.promptTokens.length;
     } else {
       this.finish = event.reason;
+      this.resumes = event.resumes;
       this.completionTokens = event.usage.completionTokens;
     }
   }
@@ -57,6 +60,7 @@ function logRequest(logger: Logger, request: FastifyRequest, { raw }: FastifyRep
     completionTokens: record.completionTokens,
     firstTokenMs: record.firstTokenMs,
     finish: record.finish,
+    resumes: record.resumes,
     error: record.error?.code,
   };
   // A server's fault comes with its cause; a client's mistake is the client's business.

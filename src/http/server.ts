@@ -27,6 +27,8 @@ export interface ServerOptions {
   readonly requestTimeout: number;
   /** Seconds after which a stream is cut off that its client does not read; 0 = never. */
   readonly slowClientTimeout: number;
+  /** Seconds without an event after which a stream gets a comment; 0 = never. */
+  readonly ssePingInterval: number;
   /** Address it will listen on. */
   readonly host: string;
   /** Origins whose web pages may use it; "*" = all. */

@@ -50,3 +50,20 @@ test("a client that reads little by little is not, and 0 cuts nobody off", async
   expect([it.log, patient.log]).toEqual([[], []]);
   for (const socket of sockets) socket.destroy();
 }, 20_000);
+
+test("a stream that is silent gets comments, which clients skip, and one that is not gets none", async () => {
+  await using silent = await startServer(
+    async function* () {
+      yield* says("a")({} as never, new AbortController().signal);
+      await new Promise((wake) => setTimeout(wake, 500));
+    },
+    { ssePingInterval: 0.1 },
+  );
+  const body = JSON.stringify({ prompt: "x", stream: true });
+  const headers = { "content-type": "application/json" };
+  const quiet = await (await fetch(`${silent.url}/v1/completions`, { method: "POST", body, headers })).text();
+  expect(quiet.match(/^: ping$/gm)?.length).toBeGreaterThanOrEqual(2);
+  await using lively = await startServer(says("a", "b", "c"), { ssePingInterval: 0.1 });
+  const full = await (await fetch(`${lively.url}/v1/completions`, { method: "POST", body, headers })).text();
+  expect(full).not.toContain("ping");
+});

@@ -4,10 +4,15 @@ import type { FastifyReply } from "fastify";
 /** Characters that are written without waiting for the end of the tick. */
 const flushAt = 16_384;
 
-interface SlowClient {
+/** A comment, which clients skip. */
+const ping = ": ping\n\n";
+
+interface Patience {
   /** A client that does not read for so long is slow; 0 = none is. */
   readonly slowMs: number;
   readonly onSlow: () => void;
+  /** After so long without an event a comment is sent, so that nobody between takes the connection for dead; 0 = never. */
+  readonly pingMs: number;
 }
 
 /**
@@ -20,8 +25,9 @@ export class SseResponse {
   #flushComing = false;
   #full = false;
   #wake: () => void = () => {};
-  readonly #slow: SlowClient;
+  readonly #patience: Patience;
   #slowTimer: NodeJS.Timeout | undefined;
+  #pingTimer: NodeJS.Timeout | undefined;
   readonly #flush = (): void => {
     this.#flushComing = false;
     if (this.#raw.destroyed || this.#raw.writableEnded) return;
@@ -32,17 +38,20 @@ export class SseResponse {
     if (this.#full) this.#awaitReader();
   };
 
-  constructor(reply: FastifyReply, slow: SlowClient) {
+  constructor(reply: FastifyReply, patience: Patience) {
     reply.hijack();
     this.#raw = reply.raw;
-    this.#slow = slow;
+    this.#patience = patience;
     this.#raw.on("drain", () => {
       this.#full = false;
       this.#readerIsBack();
       this.#wake();
     });
     for (const end of ["finish", "close"]) this.#raw.once(end, () => this.#readerIsBack());
-    this.#raw.once("close", () => this.#wake());
+    this.#raw.once("close", () => {
+      clearInterval(this.#pingTimer);
+      this.#wake();
+    });
     this.#raw.writeHead(200, {
       ...(reply.getHeaders() as OutgoingHttpHeaders),
       "content-type": "text/event-stream; charset=utf-8",
@@ -50,9 +59,11 @@ export class SseResponse {
       "x-accel-buffering": "no", // nginx would collect events
     });
     this.write("");
+    if (patience.pingMs > 0) this.#pingTimer = setInterval(() => this.#ping(), patience.pingMs);
   }
 
   write(events: string): void {
+    this.#pingTimer?.refresh();
     this.#pending += events;
     if (this.#pending.length >= flushAt) this.#flush();
     if (this.#flushComing) return;
@@ -74,14 +85,20 @@ export class SseResponse {
   }
 
   end(events = ""): void {
+    clearInterval(this.#pingTimer);
     const rest = this.#pending + events;
     this.#pending = "";
     this.#raw.end(rest);
     if (this.#raw.writableLength > 0) this.#awaitReader();
   }
 
+  /** Not when the client has not read what is there: it would be more of that. */
+  #ping(): void {
+    if (!this.#full) this.write(ping);
+  }
+
   #awaitReader(): void {
-    const { slowMs, onSlow } = this.#slow;
+    const { slowMs, onSlow } = this.#patience;
     if (slowMs > 0 && !this.#raw.destroyed) this.#slowTimer ??= setTimeout(onSlow, slowMs);
   }
 

@@ -121,6 +121,7 @@ export async function startServer(script?: Script, over: Partial<ServerOptions> 
     apiKeys: [],
     requestTimeout: 0,
     slowClientTimeout: 0,
+    ssePingInterval: 0,
     host: "127.0.0.1",
     corsOrigins: [],
     defaults: {},

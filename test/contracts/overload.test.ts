@@ -46,6 +46,7 @@ async function serve({
     apiKeys: [],
     requestTimeout: 0,
     slowClientTimeout: 0,
+    ssePingInterval: 0,
     host: "127.0.0.1",
     corsOrigins: [],
     defaults: {},

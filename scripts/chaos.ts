@@ -7,6 +7,7 @@ import { pino } from "pino";
 import { defaultPlan } from "../src/core/execution-plan.ts";
 import type { GenerationRequest } from "../src/core/generation.ts";
 import { defaultScheduling } from "../src/core/scheduling.ts";
+import { silenceNativeLog } from "../src/engine/llama/native-log.ts";
 import { openEngine, type EngineSpec } from "../src/engine/open.ts";
 import { EngineHost } from "../src/host/engine-host.ts";
 import { threadsForThisMachine } from "../src/host/cpu-lease.ts";
@@ -156,6 +157,7 @@ async function undisturbed(spec: EngineSpec): Promise<string[]> {
 
 /** By how much the greedy answers' tokens fall short of the largest logit, at most, when all of it is computed at once. */
 function worstGap(spec: EngineSpec, answers: readonly Answer[]): number {
+  silenceNativeLog();
   using engine = openEngine(spec);
   let worst = 0;
   for (const { prompt, tokens } of answers) {

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { Mover } from "./apply-move.ts";
 import { pending, type Sequence } from "./sequence.ts";
 import { Simulation } from "./simulation/testing.ts";
-import { enqueue } from "./state.ts";
+import type { Prefix } from "./prefix-cache.ts";
+import { enqueue, removeSequence } from "./state.ts";
 import { aMachine, aPrompt, aSequence, aTenant } from "./testing.ts";
 import { ToyEngine } from "./toy-engine/testing.ts";
 
@@ -196,11 +197,22 @@ test("an engine that refuses a copy or a cut gives nothing, and the prompt is co
   const { state } = aMachine({ plan: { slots: 2 } });
   const engine = new ToyEngine({ slots: 2, capabilities: exactMemory });
   const mover = new Mover(state, engine);
-  const [first, second] = [aSequence({ length: 50 }), aSequence({ length: 60 })];
-  for (const sequence of [first, second]) enqueue(state, sequence);
-  mover.apply({ kind: "start", sequence: first, slot: 0, reuse: state.cache.find(first) });
+  const start = (sequence: Sequence, slot: number, source?: Prefix) => {
+    enqueue(state, sequence);
+    const length = source === undefined ? 0 : 40;
+    mover.apply({ kind: "start", sequence, slot, reuse: { source, length, coming: undefined } });
+    return [sequence.cached, sequence.computed, engine.held(slot)];
+  };
+  const first = aSequence({ length: 50 });
+  start(first, 0);
   engine.step([{ slot: 0, tokens: first.tokens, from: 0, count: 50, outputs: "last" }]);
   first.computed = 50;
-  mover.apply({ kind: "start", sequence: second, slot: 1, reuse: { ...state.cache.find(second), length: 40 } });
-  expect([second.cached, second.computed, engine.held(1)]).toEqual([0, 0, 0]);
+  const copied = aSequence({ length: 60 });
+  expect(start(copied, 1, state.slots.at(0))).toEqual([0, 0, 0]);
+  removeSequence(state, first);
+  removeSequence(state, copied);
+  const [source, other] = [state.slots.at(0)!, aSequence({ prompt: aPrompt(60, { stem: 3 }) })];
+  start(other, 0); // parks what is there
+  expect(source.place.kind).toBe("parked");
+  expect(start(aSequence({ length: 70 }), 1, source)).toEqual([0, 0, 0]);
 });

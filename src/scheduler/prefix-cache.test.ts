@@ -47,6 +47,7 @@ describe("finding", () => {
       length: 40,
     });
     expect(cache.find(aSequence({ prompt: aPrompt(60), sharedLength: 50 })).length).toBe(40);
+    expect(cache.find(aSequence({ prompt: aPrompt(60), sharedLength: 30 })).length).toBe(30);
     const mine = aSequence({ prompt: aPrompt(60), tenant: aTenant("other") });
     expect(cache.find(mine)).toMatchObject({ source: theirs, length: 59 });
   });
@@ -118,11 +119,12 @@ describe("room in host memory", () => {
   test("a parked beginning goes when the longer one is parked, unless memory cannot be cut", () => {
     for (const trimAfterRestore of [true, false]) {
       const cache = cacheOf({ capabilities: { trimAfterRestore } });
+      const foreign = resting(cache, aPrompt(40), { tenant: "other" });
       const short = resting(cache, aPrompt(40));
-      park(cache, short);
+      for (const prefix of [foreign, short]) park(cache, prefix);
       const long = resting(cache, aPrompt(60));
       park(cache, long);
-      expect(cache.parked).toEqual(new Set(trimAfterRestore ? [long] : [short, long]));
+      expect(cache.parked).toEqual(new Set(trimAfterRestore ? [foreign, long] : [foreign, short, long]));
     }
   });
 

@@ -12,13 +12,11 @@ import { silenceNativeLog } from "../../src/engine/llama/native-log.ts";
 import { quantizeModel } from "../../src/engine/llama/quantize.ts";
 import { readGgufHeader } from "../../src/model/gguf-header.ts";
 import { splitGguf } from "../../src/model/testing.ts";
-import { testModel } from "../models.ts";
+import { logitNoise, testModel } from "../models.ts";
 import { engineContract } from "./engine-contract.ts";
 import { anItem, EngineProbe, largestDifference } from "./engine-probe.ts";
 
-// Between two batch shapes the logits of these models differ by up to 1.2; another text makes 13 to 19 of difference, a
-// wrong memory 5 to 18.
-const tolerance = 2.5;
+const tolerance = logitNoise;
 
 let smollm2: string;
 let gemma3: string;

@@ -3,7 +3,7 @@ import { lanes, type Lane } from "../../core/generation.ts";
 import { policyNames, type InterTokenTarget, type PolicyName } from "../../core/scheduling.ts";
 import { newSequence, type Sequence } from "../sequence.ts";
 import { Simulation, type Stage } from "../simulation/testing.ts";
-import { END } from "../toy-engine/testing.ts";
+import { checksum, END } from "../toy-engine/testing.ts";
 
 /** The kinds of memory: any part can be reused; cuts are refused; cuts are silently wrong; only fresh slots can be cut. */
 const memories = ["any", "refuses", "spoils", "in-place"] as const;
@@ -33,6 +33,8 @@ interface Arrival {
   readonly continues: number | undefined;
   readonly tail: readonly number[];
   readonly room: number;
+  /** Tokens of its answer that it brings: its engine died, and it goes on. */
+  readonly sent: number;
   /** Steps after which its reader takes the next token; 0 = it takes all at once. */
   readonly pace: number;
   readonly timeoutMs: number;
@@ -70,6 +72,7 @@ const arrival: fc.Arbitrary<Arrival> = fc.record({
   continues: fc.option(fc.nat(10), { nil: undefined, freq: 3 }),
   tail: fc.array(fc.integer({ min: 1, max: 2 }), { minLength: 1, maxLength: 40 }),
   room: fc.integer({ min: 1, max: 30 }),
+  sent: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(20) }),
   pace: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 4 })),
   timeoutMs: fc.oneof({ weight: 5, arbitrary: fc.constant(Infinity) }, { weight: 1, arbitrary: fc.nat(600) }),
   cancel: fc.option(fc.record({ stage: fc.constantFrom(...stages), steps: fc.nat(4) }), { nil: undefined, freq: 3 }),
@@ -149,7 +152,7 @@ function sequenceOf(arrival: Arrival, { id, machine, earlier, now }: Setting): S
   const begun = before?.tokens.slice(0, before.length) ?? stemTokens(stem, stemLength);
   const prompt = Int32Array.of(...begun, ...tail).slice(-(longestContext - room));
   const isShared = stem === 0 && stemLength >= machine.shared;
-  return newSequence({
+  const sequence = newSequence({
     id,
     tenant: { name: `tenant ${tenant}`, weight: weights[tenant]! },
     lane,
@@ -165,6 +168,12 @@ function sequenceOf(arrival: Arrival, { id, machine, earlier, now }: Setting): S
     sample: (logits) => logits[0]!,
     endsGeneration: (token) => token === END,
   });
+  for (let sent = 0; sent < arrival.sent && sequence.length < sequence.limit - 1; sent++) {
+    const token = checksum(sequence.tokens.subarray(0, sequence.length));
+    if (token === END) break;
+    sequence.tokens[sequence.length++] = token;
+  }
+  return sequence;
 }
 
 function stemTokens(stem: number, length: number): Int32Array {

@@ -43,6 +43,7 @@ export class Simulation {
   readonly #admitted = new Set<Sequence>();
   /** Prompt tokens computed in the first turn; no entry any more when that was interrupted. */
   readonly #firstTurns = new Map<Sequence, number>();
+  readonly #cached = new Map<Sequence, number>();
   #waits: readonly Wait[] = [];
   #resumed = new Set<Sequence>();
   #notes: string[] = [];
@@ -160,7 +161,11 @@ export class Simulation {
     );
     const computed = plan.items.reduce((sum, { count }) => sum + count, 0);
     assert.equal(engine.computed - before, computed);
-    for (const event of applyStep(state, plan, { output, now: this.now })) {
+    const tokens = plan.items.map(({ sequence }) => ({ sequence, before: sequence.length, credit: sequence.credit }));
+    const events = applyStep(state, plan, { output, now: this.now });
+    for (const { sequence, before, credit } of tokens)
+      assert.equal(sequence.credit, credit - (sequence.length - before), `${sequence.id}: tokens without credit`);
+    for (const event of events) {
       if (event.type === "finished") this.#end(event.sequence, event.reason);
     }
   }
@@ -208,6 +213,9 @@ export class Simulation {
     }
     for (const sequence of this.#admitted) {
       assert(sequence.credit >= 0, `${sequence.id} has credit ${sequence.credit}`);
+      const cached = this.#cached.get(sequence) ?? sequence.cached;
+      assert.equal(sequence.cached, cached, `${sequence.id}: cached has changed`);
+      if (cached !== undefined) this.#cached.set(sequence, cached);
       const places = [state.waiting, state.running].filter((list) => list.includes(sequence)).length;
       assert.equal(places, this.ends.has(sequence) ? 0 : 1, `${sequence.id} is in ${places} lists`);
     }

@@ -80,12 +80,12 @@ describe("a prompt that another one is computing", () => {
 
   test("is no reason to take a slot from somebody", () => {
     const state = aState({ plan: { slots: 2 } });
-    aLeader(state);
+    aLeader(state, { arrived: 5 });
     aHolder(state, 5, { id: "background", lane: "background" });
-    follow(state);
-    expect(planMove(state, 0).move).toBeUndefined();
-    waiting(state, { id: "other", arrived: 1 });
-    expect(planMove(state, 0).move).toMatchObject({ kind: "preempt", sequence: { id: "background" } });
+    follow(state, { arrived: 1 });
+    expect(planMove(state, 6).move).toBeUndefined();
+    waiting(state, { id: "other", arrived: 3 });
+    expect(planMove(state, 6).move).toMatchObject({ kind: "preempt", sequence: { id: "background" } });
   });
 });
 

@@ -1,6 +1,6 @@
 import type { PolicyView } from "./policies/policy.ts";
 import type { Reuse } from "./prefix-cache.ts";
-import type { Sequence } from "./sequence.ts";
+import { pending, type Sequence } from "./sequence.ts";
 import { viewOf, type SchedulerState } from "./state.ts";
 
 /** A change of who holds which slot. Moves are made one after the other, before a step. */
@@ -42,7 +42,7 @@ export function planMove(state: SchedulerState, now: number): NextMove {
   const view = viewOf(state, now);
   const slot = state.slots.lowestIdle();
   const waits: Wait[] = [];
-  for (const sequence of inOrder(state, view)) {
+  for (const sequence of candidates(state, view, slot !== undefined)) {
     const holder = slot === undefined ? loserTo(sequence, state, view) : undefined;
     if (slot === undefined && holder === undefined) break;
     const reuse = state.cache.find(sequence, slot === undefined ? undefined : state.slots.at(slot));
@@ -56,17 +56,41 @@ export function planMove(state: SchedulerState, now: number): NextMove {
   return { move: planShift(state, slot), waits };
 }
 
-/** Those that wait and have a reader, the first by policy first. All are sorted only when the first must be passed over. */
-function* inOrder({ waiting, policy }: SchedulerState, view: PolicyView): Generator<Sequence> {
-  let first: Sequence | undefined;
-  for (const sequence of waiting) {
-    if (sequence.credit <= 0) continue;
-    if (first === undefined || policy.compare(sequence, first, view) < 0) first = sequence;
-  }
+/**
+ * Those that wait, the first by policy first. A prompt behind another that is being computed would only sit in its slot:
+ * it comes after all that can go on at once, and only into a slot that is idle.
+ */
+function* candidates(state: SchedulerState, view: PolicyView, isIdle: boolean): Generator<Sequence> {
+  const { policy, running } = state;
+  const ready = state.waiting.filter(({ credit }) => credit > 0);
+  const computing = firstOf(
+    running.filter((sequence) => pending(sequence) > 1 && sequence.credit > 0),
+    (a, b) => policy.compare(a, b, view),
+  );
+  const canGoOn = (sequence: Sequence): boolean =>
+    computing === undefined || sequence.length > sequence.promptLength || policy.compare(sequence, computing, view) < 0;
+  yield* inOrder(ready.filter(canGoOn), state, view);
+  if (isIdle)
+    yield* inOrder(
+      ready.filter((sequence) => !canGoOn(sequence)),
+      state,
+      view,
+    );
+}
+
+/** All are sorted only when the first must be passed over. */
+function* inOrder(sequences: readonly Sequence[], { policy }: SchedulerState, view: PolicyView): Generator<Sequence> {
+  const compare = (a: Sequence, b: Sequence): number => policy.compare(a, b, view);
+  const first = firstOf(sequences, compare);
   if (first === undefined) return;
   yield first;
-  const rest = waiting.filter((sequence) => sequence.credit > 0 && sequence !== first);
-  yield* rest.sort((a, b) => policy.compare(a, b, view));
+  yield* sequences.filter((sequence) => sequence !== first).sort(compare);
+}
+
+function firstOf(sequences: readonly Sequence[], compare: (a: Sequence, b: Sequence) => number): Sequence | undefined {
+  let first: Sequence | undefined;
+  for (const sequence of sequences) if (first === undefined || compare(sequence, first) < 0) first = sequence;
+  return first;
 }
 
 /**

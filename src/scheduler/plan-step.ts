@@ -1,3 +1,4 @@
+import type { InterTokenTarget } from "../core/scheduling.ts";
 import type { Wait } from "./plan-move.ts";
 import { prefillBudget } from "./prefill-budget.ts";
 import { pending, type Sequence } from "./sequence.ts";
@@ -30,8 +31,8 @@ export interface StepQuestion {
   readonly now: number;
 }
 
-/** A prompt of a lane that yields to others never fills a step beyond this: they would have to wait for its end. */
-const mostOfLowerLane = tileTokens;
+/** A prompt of a lane that yields to others never fills a step beyond this: they would have to wait for its end. One token goes with the decodes. */
+const mostOfLowerLane = 1 + tileTokens;
 
 /** Decides what the next step computes, of the sequences that run. Changes nothing. */
 export function planStep(state: SchedulerState, question: StepQuestion): StepPlan {
@@ -51,7 +52,7 @@ export function planStep(state: SchedulerState, question: StepQuestion): StepPla
     let left = budgetFor(state, { first, decodes, question });
     let taken = 0;
     for (const sequence of prefills) {
-      if (taken >= tileTokens) break; // full: more prompts would not be faster, and the first would wait for the last
+      if (rank(sequence) > rank(first) || isFull(taken, pending(sequence))) break;
       const count = Math.min(pending(sequence), left, untilStop(state, sequence, question.waits));
       if (count === 0) continue;
       items.push(item(sequence, count));
@@ -79,6 +80,14 @@ export function shapeOf({ items }: StepPlan): StepShape {
   return shape;
 }
 
+/**
+ * One prompt after the other, for the first does not get its token sooner with the second in its step; but a few tokens
+ * of many (the ends of prompts whose beginnings were there) make one pass where each would have needed its own.
+ */
+function isFull(taken: number, next: number): boolean {
+  return taken > 0 && taken + next > 2 * tileTokens;
+}
+
 interface Prefilling {
   readonly first: Sequence;
   readonly decodes: readonly Sequence[];
@@ -88,12 +97,28 @@ interface Prefilling {
 /** Prefill tokens of this step, so that no stream waits longer than it may. */
 function budgetFor(state: SchedulerState, { first, decodes, question }: Prefilling): number {
   const { cost, scheduling, laneAges } = state;
-  const lowest = laneAges.rank(first.lane, question.now);
-  const yields = lowest > 0 && scheduling.policy !== "fifo";
+  const yields = laneAges.rank(first.lane, question.now) > 0 && scheduling.policy !== "fifo";
   const most = yields ? Math.min(mostOfLowerLane, question.limits.prefillTokens) : question.limits.prefillTokens;
   const decodeContext = decodes.reduce((sum, { length }) => sum + length, 0);
-  const target = scheduling.targetItl;
+  const target = stretched(state, { first, decodes, question });
   return prefillBudget({ cost, target, decodes: decodes.length, decodeContext, from: first.computed, most });
+}
+
+/**
+ * A relative target is for usual load. When more requests of the lane wait for their first token than streams wait for
+ * their next, it is stretched in that proportion: a step's ms cost each of the streams, and a slow prefill each of the
+ * others.
+ */
+function stretched(state: SchedulerState, { first, decodes, question }: Prefilling): InterTokenTarget {
+  const { scheduling, running, waiting, laneAges } = state;
+  const target = scheduling.targetItl;
+  if (target.kind !== "times" || decodes.length === 0) return target;
+  const rank = laneAges.rank(first.lane, question.now);
+  let prompts = 0;
+  for (const sequence of running) if (pending(sequence) > 1) prompts++;
+  for (const { length, promptLength, lane } of waiting)
+    if (length === promptLength && laneAges.rank(lane, question.now) <= rank) prompts++;
+  return { kind: "times", times: target.times * Math.max(1, prompts / decodes.length) };
 }
 
 /** Tokens until the next position at which something must be done with what is computed. */

@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { runSchedule, schedules } from "../src/scheduler/schedules/testing.ts";
 
 const minutes = Number(process.argv[2] ?? 10);
+if (!(minutes > 0)) throw new Error(`'${process.argv[2]}' is no number of minutes`);
 const runsPerSeed = 1000;
 
 const begin = performance.now();

@@ -256,7 +256,7 @@ function assertBegins(tokens: Int32Array, held: readonly number[], what: string)
   assert.equal(wrong, -1, `${what}: token ${wrong} is ${held[wrong]}, not ${tokens[wrong]}`);
 }
 
-export function answerOf({ tokens, promptLength, length }: Sequence): number[] {
+function answerOf({ tokens, promptLength, length }: Sequence): number[] {
   return [...tokens.subarray(promptLength, length)];
 }
 

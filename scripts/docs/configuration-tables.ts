@@ -9,7 +9,7 @@ export function settingTable(): string {
   const fallback = (key: ConfigKey) => {
     const value = config[key];
     if (value === undefined) return "not set";
-    return Array.isArray(value) ? "none" : `\`${String(value)}\``;
+    return typeof value === "object" ? "none" : `\`${value}\``;
   };
   return tableOf(
     ["key in the file", "option", "variable", "is", "accepted", "default"],

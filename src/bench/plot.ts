@@ -14,7 +14,7 @@ export interface Series {
   readonly style?: "line" | "marked" | "step";
 }
 
-export interface Axis {
+interface Axis {
   /** What it shows, with the unit. */
   readonly label: string;
   /** Default: linear, from 0. */

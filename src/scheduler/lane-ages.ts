@@ -1,7 +1,7 @@
 import { type Lane, lanes } from "../core/generation.ts";
 
 /**
- * How long each lane has waited in vain. A lane that has something waiting and is not served for `ageingMs` moves up by
+ * How long each lane has waited in vain. A lane that has something to compute and is not served for `ageingMs` moves up by
  * one, past the most urgent one too, until a step computes something of it. So after (its index + 1) * `ageingMs` at the
  * latest it comes before every lane that is served, and gets a step.
  */
@@ -16,10 +16,10 @@ export class LaneAges {
     this.#ageingMs = ageingMs;
   }
 
-  /** Which lanes have something waiting for a slot. Before each plan. */
-  present(waiting: ReadonlySet<Lane>, now: number): void {
+  /** Which lanes have something to compute, with a slot or waiting for one. Before each plan. */
+  present(there: ReadonlySet<Lane>, now: number): void {
     lanes.forEach((lane, index) => {
-      this.#since[index] = waiting.has(lane) ? Math.min(this.#since[index]!, now) : Infinity;
+      this.#since[index] = there.has(lane) ? Math.min(this.#since[index]!, now) : Infinity;
     });
   }
 

@@ -84,7 +84,7 @@ function* inOrder(sequences: readonly Sequence[], { policy }: SchedulerState, vi
   const first = firstOf(sequences, compare);
   if (first === undefined) return;
   yield first;
-  yield* sequences.filter((sequence) => sequence !== first).sort(compare);
+  yield* sequences.filter((sequence) => sequence !== first).toSorted(compare);
 }
 
 function firstOf(sequences: readonly Sequence[], compare: (a: Sequence, b: Sequence) => number): Sequence | undefined {

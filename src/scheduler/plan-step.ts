@@ -41,7 +41,7 @@ export function planStep(state: SchedulerState, question: StepQuestion): StepPla
   const view = viewOf(state, now);
   const rank = (sequence: Sequence) => laneAges.rank(sequence.lane, now);
   const ready = state.running.filter(({ credit }) => credit > 0);
-  const prefills = ready.filter((sequence) => pending(sequence) > 1).sort((a, b) => policy.compare(a, b, view));
+  const prefills = ready.filter((sequence) => pending(sequence) > 1).toSorted((a, b) => policy.compare(a, b, view));
   const first = prefills[0];
   const ofDecodes = ready.filter((sequence) => pending(sequence) === 1);
   // A pass for decodes and one for a prompt cost their sum: a lower lane's decodes can as well wait for a prompt.
@@ -61,7 +61,7 @@ export function planStep(state: SchedulerState, question: StepQuestion): StepPla
     }
   }
   // Who takes part is decided by policy; how the batch is laid out, by what the engine computes fastest.
-  return { items: items.sort((a, b) => a.slot - b.slot) };
+  return { items: items.toSorted((a, b) => a.slot - b.slot) };
 }
 
 /** What a plan's step consists of, as its cost is known by. */

@@ -4,7 +4,7 @@ import { PrefixTree } from "./prefix-tree.ts";
 import type { Sequence } from "./sequence.ts";
 
 /** Where the KV of a prefix is. */
-export type Place =
+type Place =
   | { readonly kind: "running"; readonly slot: number; readonly sequence: Sequence }
   /** In a slot in which nothing runs. */
   | { readonly kind: "resting"; readonly slot: number }
@@ -38,7 +38,7 @@ export interface Reuse {
 const nothing: Reuse = { source: undefined, length: 0, coming: undefined };
 
 /** Fewer tokens are computed faster than they are moved and kept account of. */
-export const leastReuse = 16;
+const leastReuse = 16;
 /** Items that a search looks at: of many prefixes with the same beginning one is as good as another. */
 const mostLooks = 64;
 

@@ -109,7 +109,7 @@ export class StepLoop {
   /** Gives slots to whom they belong now. */
   #move(now: number): readonly Wait[] {
     const { state } = this;
-    state.laneAges.present(new Set(state.waiting.map(({ lane }) => lane)), now);
+    state.laneAges.present(new Set([...state.waiting, ...state.running].map(({ lane }) => lane)), now);
     for (;;) {
       const { move, waits } = planMove(state, now);
       if (move === undefined) return waits;

@@ -117,7 +117,7 @@ export class Simulation {
 
   #move(): void {
     const { state, now } = this;
-    state.laneAges.present(new Set(state.waiting.map(({ lane }) => lane)), now);
+    state.laneAges.present(new Set([...state.waiting, ...state.running].map(({ lane }) => lane)), now);
     this.#resumed = new Set();
     for (let moves = 0; ; moves++) {
       assert(moves <= movesPerSlot * state.slots.total, `slots change hands in circles: ${this.#notes.join("; ")}`);

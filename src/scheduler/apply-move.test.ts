@@ -44,16 +44,16 @@ describe("what an earlier request left", () => {
     expect(simulation.state.slots.resting).toBe(1);
   });
 
-  test("is continued in a lower slot when that is idle, and rests there no longer", () => {
+  test("is continued where it rests, and others rest on", () => {
     const simulation = aSimulation();
     const other = aRequest(aPrompt(60, { stem: 1 }), { id: "other", limit: 62, endsGeneration: () => false });
     const conversation = aRequest(aPrompt(50), { id: "turn 1", arrived: 1 });
     serve(simulation, other, conversation);
     expect([simulation.state.slots.at(0)?.length, simulation.state.slots.at(1)?.length]).toEqual([61, 50]);
     serve(simulation, aRequest(after(conversation), { id: "turn 2" }));
-    expect(starts(simulation)[2]).toBe("start turn 2 in 0 with 50 (resting in 1)");
-    expect([simulation.state.slots.at(0)?.length, simulation.state.slots.at(1)]).toEqual([71, undefined]);
-    expect([...simulation.state.cache.parked].map(({ length }) => length)).toEqual([61]);
+    expect(starts(simulation)[2]).toBe("start turn 2 in 1 with 50 (resting in 1)");
+    expect([simulation.state.slots.at(0)?.length, simulation.state.slots.at(1)?.length]).toEqual([61, 71]);
+    expect(simulation.state.cache.parked.size).toBe(0);
   });
 
   test("is parked when another takes the slot, and restored when it is asked for again", () => {
@@ -183,14 +183,17 @@ describe("a preempted sequence", () => {
 test("a sequence that moves into a lower slot changes places with what rests there", () => {
   const simulation = aSimulation();
   const short = aRequest(aPrompt(50, { stem: 2 }), { id: "short" });
-  const long = aSequence({ id: "long", length: 60, limit: 100, endsGeneration: () => false, arrived: 1 });
+  const endless = { limit: 100, endsGeneration: () => false };
+  const first = aSequence({ id: "first", length: 60, ...endless });
+  const long = aSequence({ id: "long", prompt: aPrompt(40, { stem: 3 }), arrived: 2, ...endless });
+  simulation.add(first, 0);
   simulation.add(short, 0);
   simulation.add(long, 0);
-  simulation.step();
-  expect([simulation.ends.has(short), long.slot]).toEqual([true, 1]);
-  while (long.slot === 1) simulation.step();
-  expect([long.slot, simulation.state.slots.at(1)?.length, simulation.steps]).toEqual([0, 50, 5]);
-  expect(simulation.engine.tokensIn(1)).toEqual([...short.tokens.subarray(0, 50)]);
+  while (!simulation.ends.has(short)) simulation.step();
+  expect([first.slot, long.slot]).toEqual([0, 2]);
+  while (long.slot === 2) simulation.step();
+  expect([long.slot, simulation.state.slots.at(2)?.length]).toEqual([1, 50]);
+  expect(simulation.engine.tokensIn(2)).toEqual([...short.tokens.subarray(0, 50)]);
 });
 
 test("an engine that refuses a copy or a cut gives nothing, and the prompt is computed", () => {

@@ -1,15 +1,13 @@
 import type { Engine, SavedSequence } from "../engine/engine.ts";
 import type { Move } from "./plan-move.ts";
 import { usedTurns } from "./policies/turns.ts";
-import type { Prefix, Reuse } from "./prefix-cache.ts";
+import { leastKept, type Prefix, type Reuse } from "./prefix-cache.ts";
 import type { Sequence } from "./sequence.ts";
 import { contextOf } from "./step-cost.ts";
 import { dequeue, enqueue, rest, type SchedulerState } from "./state.ts";
 
 export type SlotMemory = Pick<Engine, "held" | "trim" | "copy" | "save" | "restore">;
 
-/** The end of a prefix that nothing else covers is kept if it has so many tokens. */
-const leastKept = 32;
 /** A preempted sequence surely comes back, which of others is a guess: so many uses are credited to what it leaves. */
 const usesToCome = 8;
 

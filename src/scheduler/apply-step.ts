@@ -30,7 +30,7 @@ export function applyStep(
     const token = sequence.sample(output.logits(index), sequence);
     events.push(...append(state, sequence, token));
   });
-  state.gapSteps = hasGap(state) ? state.gapSteps + 1 : 0;
+  state.gapSteps = state.slots.gap() === undefined ? 0 : state.gapSteps + 1;
   return events;
 }
 
@@ -57,9 +57,4 @@ function append(state: SchedulerState, sequence: Sequence, token: number): Seque
     { type: "token", sequence, token },
     { type: "finished", sequence, reason },
   ];
-}
-
-function hasGap({ slots, running }: SchedulerState): boolean {
-  const idle = slots.lowestIdle();
-  return idle !== undefined && running.some(({ slot }) => slot! > idle);
 }

@@ -16,7 +16,7 @@ function aHolder(state: SchedulerState, generated: number, over: Parameters<type
 }
 
 describe("an idle slot", () => {
-  test("goes to the first by policy that has a reader, the lowest slot first", () => {
+  test("goes to the first by policy that has a reader, beside those that run", () => {
     const state = aState();
     aDecode(state);
     waiting(state, { id: "later", arrived: 5 });
@@ -26,12 +26,17 @@ describe("an idle slot", () => {
     expect(planMove(state, 10).move).toMatchObject({ kind: "start", sequence: { id: "first" }, slot: 1 });
   });
 
-  test("is refilled from the lowest", () => {
-    const state = aState();
-    const [a] = [aDecode(state), aDecode(state)];
-    removeSequence(state, a);
-    waiting(state, { prompt: aPrompt(8, { stem: 1 }) });
-    expect(planMove(state, 0).move).toMatchObject({ kind: "start", slot: 0 });
+  test("between running ones is filled first, and what rests is spared while there is an empty one", () => {
+    for (const [ended, slot] of [
+      [0, 3],
+      [1, 1],
+    ] as const) {
+      const state = aState({ plan: { slots: 5 } });
+      const decodes = [aDecode(state), aDecode(state), aDecode(state)];
+      waiting(state, { prompt: aPrompt(8, { stem: 1 }) });
+      removeSequence(state, decodes[ended]!);
+      expect(planMove(state, 0).move).toMatchObject({ kind: "start", slot });
+    }
   });
 });
 
@@ -132,14 +137,16 @@ describe("a slot changes hands", () => {
 describe("a gap between running sequences", () => {
   const withGap = (room: number) => {
     const state = aState();
-    const [low] = [aDecode(state), aDecode(state, { id: "high", length: 40, limit: 40 + room })];
-    removeSequence(state, low);
+    aDecode(state);
+    const middle = aDecode(state);
+    aDecode(state, { id: "high", length: 40, limit: 40 + room });
+    removeSequence(state, middle);
     return Object.assign(state, { gapSteps: 4 });
   };
 
   test("is filled when it has stayed open for four steps", () => {
     const state = withGap(16);
-    expect(planMove(state, 0).move).toMatchObject({ kind: "shift", sequence: { id: "high" }, slot: 0 });
+    expect(planMove(state, 0).move).toMatchObject({ kind: "shift", sequence: { id: "high" }, slot: 1 });
     state.gapSteps = 3;
     expect(planMove(state, 0).move).toBeUndefined();
   });

@@ -1,5 +1,5 @@
 import type { PolicyView } from "./policies/policy.ts";
-import type { Reuse } from "./prefix-cache.ts";
+import { leastKept, type Reuse } from "./prefix-cache.ts";
 import { pending, type Sequence } from "./sequence.ts";
 import { viewOf, type SchedulerState } from "./state.ts";
 
@@ -40,20 +40,20 @@ export function planMove(state: SchedulerState, now: number): NextMove {
   const snapshot = state.running.find((sequence) => wantsSnapshot(state, sequence));
   if (snapshot !== undefined) return { move: { kind: "snapshot", sequence: snapshot }, waits: [] };
   const view = viewOf(state, now);
-  const slot = state.slots.lowestIdle();
+  const idle = state.slots.idle();
   const waits: Wait[] = [];
-  for (const sequence of candidates(state, view, slot !== undefined)) {
-    const holder = slot === undefined ? loserTo(sequence, state, view) : undefined;
-    if (slot === undefined && holder === undefined) break;
-    const reuse = state.cache.find(sequence, slot === undefined ? undefined : state.slots.at(slot));
+  for (const sequence of candidates(state, view, idle.length > 0)) {
+    const holder = idle.length === 0 ? loserTo(sequence, state, view) : undefined;
+    if (idle.length === 0 && holder === undefined) break;
+    const reuse = state.cache.find(sequence, idle);
     const wait = waitFor(sequence, reuse, view);
     if (wait === undefined) {
-      if (slot !== undefined) return { move: { kind: "start", sequence, slot, reuse }, waits };
-      return { move: { kind: "preempt", sequence: holder! }, waits };
+      if (holder !== undefined) return { move: { kind: "preempt", sequence: holder }, waits };
+      return { move: { kind: "start", sequence, slot: slotFor(reuse, idle, state), reuse }, waits };
     }
     if (waits.push(wait) >= mostWaits) break;
   }
-  return { move: planShift(state, slot), waits };
+  return { move: planShift(state), waits };
 }
 
 /**
@@ -109,6 +109,20 @@ function loserTo(challenger: Sequence, state: SchedulerState, view: PolicyView):
   return last;
 }
 
+/**
+ * Of the idle slots the one whose content is gone on with; else an empty one; else the one with the least to lose, which
+ * would have to be parked before the prompt is computed.
+ */
+function slotFor({ source, length }: Reuse, idle: readonly number[], { slots, cache }: SchedulerState): number {
+  const loss = (slot: number): number => {
+    const prefix = slots.at(slot);
+    if (prefix === undefined) return 1;
+    if (prefix === source) return prefix.length - length < leastKept ? 0 : 2 + prefix.length - length;
+    return 2 + cache.uniqueTokens(prefix) * (1 + prefix.uses);
+  };
+  return idle.reduce((best, slot) => (loss(slot) < loss(best) ? slot : best));
+}
+
 /** Waiting pays when another computes a good part of the prompt anyway, and is not held up itself. */
 function waitFor(sequence: Sequence, { length, coming }: Reuse, { laneAges, now }: PolicyView): Wait | undefined {
   if (coming === undefined || coming.length - length < leastShare) return undefined;
@@ -124,10 +138,11 @@ function wantsSnapshot({ cache }: SchedulerState, sequence: Sequence): boolean {
 }
 
 /** The highest running sequence fills a gap that has stayed open: each gap costs a pass over the weights. */
-function planShift({ running, gapSteps }: SchedulerState, idle: number | undefined): Move | undefined {
-  if (idle === undefined || gapSteps < gapPatience) return undefined;
+function planShift({ running, gapSteps, slots }: SchedulerState): Move | undefined {
+  const gap = slots.gap();
+  if (gap === undefined || gapSteps < gapPatience) return undefined;
   let highest: Sequence | undefined;
   for (const sequence of running) if (highest === undefined || sequence.slot! > highest.slot!) highest = sequence;
-  if (highest === undefined || highest.slot! < idle || highest.limit - highest.length < leastLeft) return undefined;
-  return { kind: "shift", sequence: highest, slot: idle };
+  if (highest === undefined || highest.limit - highest.length < leastLeft) return undefined;
+  return { kind: "shift", sequence: highest, slot: gap };
 }

@@ -39,13 +39,15 @@ const nothing: Reuse = { source: undefined, length: 0, coming: undefined };
 
 /** Fewer tokens are computed faster than they are moved and kept account of. */
 const leastReuse = 16;
+/** The end of a prefix that nothing else covers is kept if it has so many tokens. */
+export const leastKept = 32;
 /** Items that a search looks at: of many prefixes with the same beginning one is as good as another. */
 const mostLooks = 64;
 
 interface SearchTerms {
   /** Tokens that may be reused. */
   readonly most: number;
-  readonly preferred: Prefix | undefined;
+  readonly near: readonly number[];
 }
 
 export interface CacheOptions {
@@ -99,16 +101,16 @@ export class PrefixCache {
 
   /**
    * The longest prefix of `sequence` that is there, and the longer one that is being computed. At least one token is left
-   * to compute. Of equally long ones `preferred`: what is in the right slot already need not be moved.
+   * to compute. Of equally long ones one in the slots `near`: what is in the right slot already need not be moved.
    */
-  find(sequence: Sequence, preferred?: Prefix): Reuse {
+  find(sequence: Sequence, near: readonly number[] = []): Reuse {
     if (!this.enabled) return nothing;
     const { tokens, tenant, sharedLength } = sequence;
     const most = sequence.length - 1;
-    const own = this.#search(this.#trees.get(tenant.name), tokens, { most, preferred });
+    const own = this.#search(this.#trees.get(tenant.name), tokens, { most, near });
     const shared = Math.min(sharedLength, most);
     if (shared < leastReuse) return own;
-    return longer(own, this.#search(this.#shared, tokens, { most: shared, preferred }));
+    return longer(own, this.#search(this.#shared, tokens, { most: shared, near }));
   }
 
   /** Exactly these tokens are held somewhere without being computed further. */
@@ -183,13 +185,14 @@ export class PrefixCache {
       throw new Error(`${this.#shared.size} shared prefixes can be found of ${shared.length}`);
   }
 
-  #search(tree: PrefixTree<Prefix> | undefined, tokens: Int32Array, { most, preferred }: SearchTerms): Reuse {
+  #search(tree: PrefixTree<Prefix> | undefined, tokens: Int32Array, { most, near }: SearchTerms): Reuse {
     let best: Reuse = nothing;
     let looks = 0;
     for (const { item, length } of tree?.matches(tokens, most) ?? []) {
       if (length < leastReuse || length < best.length || ++looks > mostLooks) break;
       const usable = this.#usable(item, length);
-      const isBetter = usable > best.length || (usable === best.length && item === preferred);
+      const isBetter =
+        usable > best.length || (usable === best.length && restsIn(near, item) && !restsIn(near, best.source));
       if (isBetter && usable >= leastReuse) best = { ...best, source: item, length: usable };
       const coming = this.#coming(item, length);
       if (item.place.kind === "running" && coming > (best.coming?.length ?? 0))
@@ -264,4 +267,8 @@ function isPrefix(a: Prefix, b: Prefix): boolean {
   if (a.length > b.length) return false;
   for (let i = 0; i < a.length; i++) if (a.tokens[i] !== b.tokens[i]) return false;
   return true;
+}
+
+function restsIn(slots: readonly number[], prefix: Prefix | undefined): boolean {
+  return prefix?.place.kind === "resting" && slots.includes(prefix.place.slot);
 }

@@ -24,17 +24,28 @@ export class Slots {
   }
 
   get running(): number {
-    return this.#count((prefix) => prefix?.place.kind === "running");
+    return this.#count(isRunning);
   }
 
   at(slot: number): Prefix | undefined {
     return this.#contents[slot];
   }
 
-  /** The lowest slot in which nothing runs: low ones keep the running ones together (see `Engine.step`). */
-  lowestIdle(): number | undefined {
-    const slot = this.#contents.findIndex((prefix) => prefix?.place.kind !== "running");
-    return slot < 0 ? undefined : slot;
+  /** The lowest slot that lies idle between running ones: each such gap costs a pass over the weights (see `Engine.step`). */
+  gap(): number | undefined {
+    const { first, last } = this.#span();
+    for (let slot = first + 1; slot < last; slot++) if (!isRunning(this.#contents[slot])) return slot;
+    return undefined;
+  }
+
+  /** Idle slots in which a sequence runs beside the running ones, and not apart from them: a gap, else either end; any, if nothing runs. */
+  idle(): readonly number[] {
+    const { first, last } = this.#span();
+    const gap = this.gap();
+    if (gap !== undefined) return [gap];
+    const all = this.#contents.map((_, slot) => slot);
+    if (last < 0) return all;
+    return all.filter((slot) => slot === first - 1 || slot === last + 1);
   }
 
   put(slot: number, prefix: Prefix): void {
@@ -49,7 +60,15 @@ export class Slots {
     this.#contents[slot] = undefined;
   }
 
+  #span(): { first: number; last: number } {
+    return { first: this.#contents.findIndex(isRunning), last: this.#contents.findLastIndex(isRunning) };
+  }
+
   #count(is: (prefix: Prefix | undefined) => boolean): number {
     return this.#contents.reduce((count, prefix) => count + (is(prefix) ? 1 : 0), 0);
   }
+}
+
+function isRunning(prefix: Prefix | undefined): boolean {
+  return prefix?.place.kind === "running";
 }

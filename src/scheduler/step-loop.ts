@@ -121,6 +121,9 @@ export class StepLoop {
     const { clock, watch, onEvent } = this.#options;
     const shape = shapeOf(plan);
     const tokens = shape.prefillTokens + shape.decodes;
+    const { next, forPrefill } = this.#governor;
+    const threads = shape.prefills > 0 ? forPrefill : next;
+    this.#useThreads(threads);
     const begin = clock.now();
     watch?.beginStep(tokens);
     const output = this.#engine.step(toBatch(plan));
@@ -135,7 +138,7 @@ export class StepLoop {
       this.#recover(plan, output.status);
     }
     const report = this.#report(plan, { tokens, milliseconds: now - begin });
-    this.#useThreads(this.#governor.observe({ ...report, now }));
+    if (threads === next) this.#governor.observe({ ...report, now });
     return report;
   }
 

@@ -167,3 +167,15 @@ test("bursts of prefills and decodes of changing sizes keep all threads", () => 
   expect(wasted).toBeLessThan(0.1 * 40 * 62);
   expect(governor.settled).toBe(2);
 });
+
+test("prompts give up threads for a neighbour, and not because few decodes do as well with fewer", () => {
+  for (const [ofOneThread, forPrefill] of [
+    [0.8, 2],
+    [0.3, 1],
+  ] as const) {
+    const governor = new ThreadGovernor(2);
+    for (let step = 0; step < 1000 && governor.settled === 2; step++)
+      governor.observe({ tokens: 1, milliseconds: governor.next === 1 ? 10 * ofOneThread : 10, now: 10 * step });
+    expect([governor.settled, governor.forPrefill]).toEqual([1, forPrefill]);
+  }
+});

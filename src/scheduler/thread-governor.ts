@@ -18,6 +18,8 @@ const usualFalls = 0.9;
 const usualRises = 1.01;
 /** Share of the duration that a move must save. */
 const gain = { up: 0.07, down: 0.12 } as const;
+/** Share that nothing but a neighbour can cost. */
+const neighbourCost = 0.3;
 /** Between trials, ms: to go up again, and to look whether fewer would be better though nothing is suspect. */
 const upDelay = { first: 250, most: 8000 } as const;
 const lookDelay = { first: 2000, most: 64_000 } as const;
@@ -48,6 +50,8 @@ export class ThreadGovernor {
   readonly #most: number;
   #threads: number;
   #trial: Trial | undefined;
+  /** Fewer threads are in use because a neighbour was noticed. */
+  #isDisturbed = false;
   /** The latest equal steps at the present count, ms. */
   #recent: number[] = [];
   #tokens = 0;
@@ -71,6 +75,19 @@ export class ThreadGovernor {
   /** The count that is settled on: what `observe` returns, except during a trial. */
   get settled(): number {
     return this.#trial?.from ?? this.#threads;
+  }
+
+  /** Threads of the next step, if it is one of decodes. */
+  get next(): number {
+    return this.#threads;
+  }
+
+  /**
+   * Threads of a step with a prompt. What makes decodes of few sequences a little faster (they are bound by memory, where
+   * one thread may do) makes prompts much slower: only a neighbour is a reason to give up threads there.
+   */
+  get forPrefill(): number {
+    return this.#isDisturbed ? this.#threads : this.#most;
   }
 
   /** Takes in a step that ran with the threads last returned (`most` at first) and says how many the next one gets. */
@@ -123,7 +140,9 @@ export class ThreadGovernor {
     if (trial.reason === "up") {
       this.#lastReturn = now;
       this.#leap = true;
+      this.#isDisturbed &&= this.#threads < this.#most;
     } else {
+      this.#isDisturbed ||= trial.reason === "suspect" || mean(trial.samples) < (1 - neighbourCost) * trial.before;
       const soon = now - this.#lastReturn < sameNeighbourMs;
       this.#upDelay = soon ? Math.min(2 * this.#upDelay, upDelay.most) : upDelay.first;
       this.#reach = 1;

@@ -110,11 +110,13 @@ export class StepLoop {
   #move(now: number): readonly Wait[] {
     const { state } = this;
     state.laneAges.present(new Set([...state.waiting, ...state.running].map(({ lane }) => lane)), now);
-    for (;;) {
+    // Every slot may change hands a few times; what would go on for ever must not keep the others from their step.
+    for (let moves = 0; moves < 4 * state.slots.total; moves++) {
       const { move, waits } = planMove(state, now);
       if (move === undefined) return waits;
       this.#mover.apply(move);
     }
+    return [];
   }
 
   #step(plan: StepPlan): StepReport {

@@ -1,4 +1,4 @@
-import { residentBytes } from "../../src/bench/memory-watch.ts";
+import { residentBytesOfTree } from "../../src/bench/memory-watch.ts";
 import { measureBurst } from "./burst-row.ts";
 import { contest } from "./contestants.ts";
 import { measureMixed } from "./mixed-row.ts";
@@ -35,14 +35,14 @@ export const row7: Row = {
 
 /** With other prompts than the rows themselves have. */
 async function measure(server: MeasuredServer, seed: number): Promise<Turn> {
-  const before = residentBytes(server.pid);
+  const before = residentBytesOfTree(server.pid);
   const turns: Turn[] = [];
   for (const asked of Object.values(throughputs)) turns.push(await measureThroughput(server, asked, seed));
   for (const run of [measureMixed, measureBurst, measureRotation]) turns.push(await run(server, seed));
   return {
     metrics: {
       resident_mib_before: before / MIB,
-      resident_mib: residentBytes(server.pid) / MIB,
+      resident_mib: residentBytesOfTree(server.pid) / MIB,
       failed: turns.reduce((sum, { metrics }) => sum + (metrics["failed"] ?? 0), 0),
     },
   };

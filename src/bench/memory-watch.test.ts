@@ -3,21 +3,21 @@ import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { describe, expect, test } from "vitest";
 import { listenerOf } from "./listener.ts";
-import { MemoryWatch, residentBytes } from "./memory-watch.ts";
+import { MemoryWatch, residentBytesOfTree } from "./memory-watch.ts";
 
 describe.skipIf(process.platform !== "linux")("by /proc", () => {
   test("counts a process and its descendants", async () => {
-    const before = residentBytes(process.pid);
+    const before = residentBytesOfTree(process.pid);
     const child = spawn(process.execPath, ["-e", "console.log('up'); setInterval(() => {}, 1000)"]);
     try {
       await once(child.stdout, "data");
-      expect(residentBytes(child.pid!)).toBeGreaterThan(2 ** 24);
-      expect(residentBytes(process.pid)).toBeGreaterThan(before + 2 ** 23);
+      expect(residentBytesOfTree(child.pid!)).toBeGreaterThan(2 ** 24);
+      expect(residentBytesOfTree(process.pid)).toBeGreaterThan(before + 2 ** 23);
     } finally {
       child.kill("SIGKILL");
       await once(child, "exit");
     }
-    expect(residentBytes(child.pid!)).toBe(0);
+    expect(residentBytesOfTree(child.pid!)).toBe(0);
   });
 
   test("remembers the most", () => {

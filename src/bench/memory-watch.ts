@@ -1,4 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
+import { readIfThere } from "../host/cpu-lease.ts";
+import { residentBytes } from "../host/memory-watch.ts";
 
 const watchMs = 500;
 
@@ -28,20 +30,22 @@ export class MemoryWatch implements Disposable {
   }
 
   #look(): void {
-    this.#peak = Math.max(this.#peak, residentBytes(this.#pid));
+    this.#peak = Math.max(this.#peak, residentBytesOfTree(this.#pid));
   }
 }
 
 /** Of the process and all that descend from it; 0 = there is no such process, or no /proc. */
-export function residentBytes(pid: number): number {
-  const own = /^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`));
-  return 1024 * Number(own?.[1] ?? 0) + childrenOf(pid).reduce((sum, child) => sum + residentBytes(child), 0);
+export function residentBytesOfTree(pid: number): number {
+  const own = residentBytes(pid) ?? 0;
+  return childrenOf(pid).reduce((sum, child) => sum + residentBytesOfTree(child), own);
 }
 
 /** Each thread has the children that it started. */
 function childrenOf(pid: number): number[] {
   const folder = `/proc/${pid}/task`;
-  return list(folder).flatMap((thread) => read(`${folder}/${thread}/children`).split(" ").filter(Boolean).map(Number));
+  return list(folder).flatMap((thread) =>
+    (readIfThere(`${folder}/${thread}/children`) ?? "").split(" ").filter(Boolean).map(Number),
+  );
 }
 
 function list(folder: string): string[] {
@@ -49,13 +53,5 @@ function list(folder: string): string[] {
     return readdirSync(folder);
   } catch {
     return []; // it has ended
-  }
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return ""; // it has ended
   }
 }

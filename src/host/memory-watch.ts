@@ -13,9 +13,9 @@ export class MemoryWatch {
   }
 
   look(): void {
-    const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readIfThere(`/proc/${this.#pid}/status`) ?? "")?.[1];
-    if (kibibytes === undefined) return;
-    this.#resident = 1024 * Number(kibibytes);
+    const resident = this.#pid === undefined ? undefined : residentBytes(this.#pid);
+    if (resident === undefined) return;
+    this.#resident = resident;
     this.#outOfMemoryKills = outOfMemoryKills();
   }
 
@@ -26,6 +26,12 @@ export class MemoryWatch {
     const ranOut = before === undefined || now === undefined ? undefined : now > before;
     return { resident: this.#resident, limit: memoryLimit(), ranOut };
   }
+}
+
+/** Of this process alone; undefined = it is gone, or there is no /proc. */
+export function residentBytes(pid: number): number | undefined {
+  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readIfThere(`/proc/${pid}/status`) ?? "")?.[1];
+  return kibibytes === undefined ? undefined : 1024 * Number(kibibytes);
 }
 
 /** How many processes the system has killed because its memory, or that of a control group, ran out. */

@@ -3,7 +3,7 @@ import type { Move } from "./plan-move.ts";
 import { usedTurns } from "./policies/turns.ts";
 import { leastKept, type Prefix, type Reuse } from "./prefix-cache.ts";
 import type { Sequence } from "./sequence.ts";
-import { contextOf } from "./step-cost.ts";
+import { prefillOf } from "./step-cost.ts";
 import { dequeue, enqueue, rest, type SchedulerState } from "./state.ts";
 
 export type SlotMemory = Pick<Engine, "held" | "trim" | "copy" | "save" | "restore">;
@@ -92,9 +92,7 @@ export class Mover {
   }
 
   #computingMs(length: number, tokens: number): number {
-    const prefillContext = contextOf(length - tokens, tokens);
-    const shape = { prefillTokens: tokens, prefillContext, prefills: 1, decodes: 0, decodeContext: 0 };
-    return this.#state.cost.predict(shape);
+    return this.#state.cost.predict(prefillOf(length - tokens, tokens));
   }
 
   #preempt(sequence: Sequence): void {
@@ -130,19 +128,17 @@ export class Mover {
 
   #snapshot(sequence: Sequence): void {
     const { cache } = this.#state;
-    const { tokens, computed: length, sharedLength, tenant, slot } = sequence;
-    const place = { kind: "resting", slot: slot! } as const; // until it is parked, in this same turn
-    const prefix = cache.add({ tenant: tenant.name, tokens, length, sharedLength, place });
-    if (!this.#park(prefix, slot!, length)) cache.remove(prefix);
+    const { computed: length } = sequence;
+    const slot = sequence.slot!;
+    const prefix = cache.addOf(sequence, length, { kind: "resting", slot }); // until it is parked, in this same turn
+    if (!this.#park(prefix, slot, length)) cache.remove(prefix);
     // Once only: two whose snapshots give up each other would else make them for ever.
     sequence.boundaries = sequence.boundaries.filter((boundary) => boundary !== length);
   }
 
   #hold(sequence: Sequence, slot: number, uses: number): void {
     const { cache, slots } = this.#state;
-    const { tokens, length, sharedLength, tenant } = sequence;
-    const place = { kind: "running", slot, sequence } as const;
-    const prefix = cache.add({ tenant: tenant.name, tokens, length, sharedLength, place });
+    const prefix = cache.addOf(sequence, sequence.length, { kind: "running", slot, sequence });
     prefix.uses = uses;
     slots.put(slot, prefix);
   }

@@ -1,6 +1,6 @@
 import { pending, type Sequence } from "./sequence.ts";
 import type { SchedulerState } from "./state.ts";
-import { contextOf } from "./step-cost.ts";
+import { decodesOf, prefillOf } from "./step-cost.ts";
 
 /** The lengths at which rates are taken: a usual prompt, and a usual context of a decode. */
 const promptTokens = 512;
@@ -19,9 +19,7 @@ export class Forecast {
   constructor(state: SchedulerState) {
     const { slots } = state;
     this.#state = state;
-    const prefillContext = contextOf(0, promptTokens);
-    const shape = { prefillTokens: promptTokens, prefillContext, prefills: 1, decodes: 0, decodeContext: 0 };
-    this.#msPerPromptToken = state.cost.predict(shape) / promptTokens;
+    this.#msPerPromptToken = state.cost.predict(prefillOf(0, promptTokens)) / promptTokens;
     this.#msPerAnswerToken = this.#stepMs(slots.total) / slots.total;
   }
 
@@ -60,7 +58,6 @@ export class Forecast {
   }
 
   #stepMs(decodes: number): number {
-    const decodeContext = decodes * contextTokens;
-    return this.#state.cost.predict({ prefillTokens: 0, prefillContext: 0, prefills: 0, decodes, decodeContext });
+    return this.#state.cost.predict(decodesOf(decodes, decodes * contextTokens));
   }
 }

@@ -63,6 +63,7 @@ export function planMove(state: SchedulerState, now: number): NextMove {
 function* candidates(state: SchedulerState, view: PolicyView, isIdle: boolean): Generator<Sequence> {
   const { policy, running } = state;
   const ready = state.waiting.filter(({ credit }) => credit > 0);
+  if (ready.length === 0) return;
   const computing = firstOf(
     running.filter((sequence) => pending(sequence) > 1 && sequence.credit > 0),
     (a, b) => policy.compare(a, b, view),

@@ -1,5 +1,5 @@
 import type { InterTokenTarget } from "../core/scheduling.ts";
-import { contextOf, rowTokens, tileTokens, type StepCost, type StepShape } from "./step-cost.ts";
+import { decodesOf, prefillOf, rowTokens, tileTokens, type StepCost, type StepShape } from "./step-cost.ts";
 
 export interface BudgetQuestion {
   readonly cost: StepCost;
@@ -26,15 +26,14 @@ const tiledStep = 16;
 export function prefillBudget(question: BudgetQuestion): number {
   const { cost, target, decodes, decodeContext, most } = question;
   if (target.kind === "off" || decodes === 0) return most;
-  const decodesAlone = { prefills: 0, prefillTokens: 0, prefillContext: 0, decodes, decodeContext };
-  const allowed = target.kind === "ms" ? target.ms : target.times * cost.predict(decodesAlone);
+  const allowed = target.kind === "ms" ? target.ms : target.times * cost.predict(decodesOf(decodes, decodeContext));
   const fits = (count: number): boolean => cost.predict(withPrefill(question, count)) <= allowed;
   if (fits(most)) return most;
   return largestTiled(most, fits) ?? largestUntiled(most, fits) ?? Math.min(leastChunk, most);
 }
 
 function withPrefill({ decodes, decodeContext, from }: BudgetQuestion, count: number): StepShape {
-  return { prefills: 1, prefillTokens: count, prefillContext: contextOf(from, count), decodes, decodeContext };
+  return { ...prefillOf(from, count), decodes, decodeContext };
 }
 
 /** By bisection: among chunks of tiles a longer one takes longer. */

@@ -85,11 +85,16 @@ export class PrefixCache {
     return this.#parked;
   }
 
+  /** Puts in what a slot holds; `park` moves it to host memory. */
   add(fields: Omit<Prefix, "uses" | "worth" | "msPerByte">): Prefix {
     const prefix: Prefix = { ...fields, uses: 0, worth: 0, msPerByte: 0 };
     if (this.enabled) this.#index(prefix);
-    if (prefix.place.kind === "parked") this.#parked.add(prefix);
     return prefix;
+  }
+
+  /** The first `length` tokens of a sequence. */
+  addOf({ tenant, tokens, sharedLength }: Sequence, length: number, place: Place): Prefix {
+    return this.add({ tenant: tenant.name, tokens, length, sharedLength, place });
   }
 
   /** Forgets it. The memory that it was in is then free: the slot by whoever removes it, a parking place here. */

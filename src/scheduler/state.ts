@@ -69,6 +69,11 @@ export function dequeue({ waiting, shares }: SchedulerState, sequence: Sequence)
   if (!waiting.some(({ tenant }) => tenant.name === sequence.tenant.name)) shares.deactivate(sequence.tenant);
 }
 
+/** Tokens of what waits: work that is promised and not begun. */
+export function waitingTokens({ waiting }: SchedulerState): number {
+  return waiting.reduce((sum, { length }) => sum + length, 0);
+}
+
 /** Takes a sequence out, wherever it is. What it has computed stays in its slot for others. One that is not there is left alone. */
 export function removeSequence(state: SchedulerState, sequence: Sequence): void {
   const { waiting, running } = state;

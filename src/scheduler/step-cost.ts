@@ -17,6 +17,16 @@ export function contextOf(from: number, count: number): number {
   return count * from + (count * (count - 1)) / 2;
 }
 
+/** The tokens `from .. from+count` of one prompt, alone. */
+export function prefillOf(from: number, count: number): StepShape {
+  return { ...emptyShape, prefills: 1, prefillTokens: count, prefillContext: contextOf(from, count) };
+}
+
+/** Decodes alone. */
+export function decodesOf(decodes: number, decodeContext: number): StepShape {
+  return { ...emptyShape, decodes, decodeContext };
+}
+
 /** From so many tokens of a sequence in one pass on, the library attends by tiles: 2-4 times faster per token. */
 export const tileTokens = 64;
 /** Tokens that the library multiplies at once; what is left of a pass it multiplies one by one. */

@@ -8,7 +8,7 @@ import { planMove, type Wait } from "./plan-move.ts";
 import { planStep, shapeOf, type StepLimits, type StepPlan } from "./plan-step.ts";
 import type { Sequence } from "./sequence.ts";
 import { ThreadGovernor } from "./thread-governor.ts";
-import { enqueue, checkConservation, newState, removeSequence, type SchedulerState } from "./state.ts";
+import { checkConservation, enqueue, newState, removeSequence, waitingTokens, type SchedulerState } from "./state.ts";
 
 /** What one step was: the raw material of every metric. */
 export interface StepReport {
@@ -168,7 +168,7 @@ export class StepLoop {
       threads: this.#governor.settled,
       running: running.length,
       waiting: waiting.length,
-      waitingTokens: waiting.reduce((sum, { length }) => sum + length, 0),
+      waitingTokens: waitingTokens(this.state),
       drainMs: new Forecast(this.state).drainMs(),
     };
   }

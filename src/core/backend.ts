@@ -11,6 +11,8 @@ export interface ModelInfo {
 }
 
 export type BackendStatus =
+  /** It is not in memory; a request makes it load. */
+  | { readonly state: "unloaded" }
   /** `progress` is 0..1. */
   | { readonly state: "loading"; readonly progress: number }
   | { readonly state: "ready" }

@@ -57,6 +57,13 @@ export const errorTable = {
     ...badRequest,
     message: (a: { model: string }) => `model '${a.model}' has no chat template; use /v1/completions`,
   },
+  admin_required: {
+    ...badRequest,
+    status: 403,
+    type: "permission_error",
+    message: () =>
+      "only a key with 'admin: true' may do this or, on a server without keys, a program on the same machine",
+  },
   invalid_api_key: {
     status: 401,
     type: "authentication_error",
@@ -148,7 +155,8 @@ export const errorTable = {
   engine_failed: { ...serverFault, message: (a: { problem: string }) => `the engine failed: ${a.problem}` },
   model_loading: {
     ...unavailable,
-    message: (a: { model: string; percent: number }) => `model '${a.model}' is loading (${a.percent} %)`,
+    message: (a: { model: string; loading: LoadingProgress; retryAfter?: number | undefined }) =>
+      `model '${a.model}' is loading (${Math.floor(100 * a.loading.progress)} %)`,
   },
   engine_unavailable: {
     ...unavailable,
@@ -216,6 +224,14 @@ export const errorTable = {
 export type ErrorCode = keyof typeof errorTable;
 type ErrorArgs<C extends ErrorCode> = Parameters<(typeof errorTable)[C]["message"]> extends [infer A] ? A : undefined;
 
+/** How far the loading of a model is. */
+export interface LoadingProgress {
+  /** 0..1 */
+  readonly progress: number;
+  /** How long it will still take, in seconds; undefined = it cannot be known yet. */
+  readonly etaSeconds: number | undefined;
+}
+
 /** An error as plain data: what crosses a process boundary. */
 export interface ErrorBody {
   readonly code: ErrorCode;
@@ -224,6 +240,8 @@ export interface ErrorBody {
   readonly param?: string | undefined;
   /** When trying again can help, in seconds. */
   readonly retryAfter?: number | undefined;
+  /** Of a model that is loading. */
+  readonly loading?: LoadingProgress | undefined;
 }
 
 /** The only error that crosses a folder's border on purpose. Anything else is a bug and becomes `internal`. */
@@ -232,12 +250,14 @@ export class MillraceError extends Error {
   readonly code: ErrorCode;
   readonly param: string | undefined;
   readonly retryAfter: number | undefined;
+  readonly loading: LoadingProgress | undefined;
 
   constructor(body: ErrorBody, cause?: unknown) {
     super(body.message, { cause });
     this.code = body.code;
     this.param = body.param;
     this.retryAfter = body.retryAfter;
+    this.loading = body.loading;
   }
 
   get row(): ErrorRow {
@@ -245,15 +265,16 @@ export class MillraceError extends Error {
   }
 
   toBody(): ErrorBody {
-    return { code: this.code, message: this.message, param: this.param, retryAfter: this.retryAfter };
+    const { code, message, param, retryAfter, loading } = this;
+    return { code, message, param, retryAfter, loading };
   }
 }
 
-/** Makes the error of a row. `args` are what the row's message needs; `field` and `retryAfter` among them go with it. */
+/** Makes the error of a row. `args` are what its message needs; `field`, `retryAfter` and `loading` among them go with it. */
 export function failure<C extends ErrorCode>(code: C, args: ErrorArgs<C>, cause?: unknown): MillraceError {
   const message = (errorTable[code].message as (args: ErrorArgs<C>) => string)(args);
-  const { field, retryAfter } = (args ?? {}) as { field?: string; retryAfter?: number };
-  return new MillraceError({ code, message, param: field, retryAfter }, cause);
+  const { field, retryAfter, loading } = (args ?? {}) as Partial<ErrorBody> & { field?: string };
+  return new MillraceError({ code, message, param: field, retryAfter, loading }, cause);
 }
 
 /** The one way from anything thrown to a row of the table; the cause is kept for the log. */

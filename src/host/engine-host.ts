@@ -151,7 +151,7 @@ export class EngineHost implements Backend {
     if (this.#info === undefined) {
       if (state.type === "down") throw failure("engine_unavailable", { problem: state.problem }, state.error);
       const progress = state.type === "loading" ? state.progress : 0;
-      throw failure("model_loading", { model: this.#options.modelId, percent: Math.floor(100 * progress) });
+      throw failure("model_loading", { model: this.#options.modelId, loading: { progress, etaSeconds: undefined } });
     }
     this.#refuseWhenFull();
     return this.#roster;

@@ -13,14 +13,15 @@ export function addHealthRoute(server: FastifyInstance, backends: Backends): voi
     handler: (_request, reply) => {
       for (const backend of backends) {
         const status = backend.status();
-        if (status.state !== "ready") return reply.code(503).header("retry-after", "1").send(toBody(status));
+        if (status.state !== "ready" && status.state !== "unloaded")
+          return reply.code(503).header("retry-after", "1").send(toBody(status));
       }
       return reply.send({ status: "ok" });
     },
   });
 }
 
-function toBody(status: Exclude<BackendStatus, { state: "ready" }>): object {
+function toBody(status: Exclude<BackendStatus, { state: "ready" | "unloaded" }>): object {
   return status.state === "loading"
     ? { status: "loading", progress: Math.round(status.progress * 100) / 100 }
     : { status: status.state, ...formatError(status.error) };

@@ -199,12 +199,18 @@ test("with keys, everything but health asks for one", async () => {
 });
 
 test("an error before the first event has its status, also for a stream; 503 says when to try again", async () => {
-  await using it = await startServer(fails(failure("model_loading", { model: "scripted", percent: 42 })));
+  await using it = await startServer(
+    fails(failure("model_loading", { model: "scripted", loading: { progress: 0.42, etaSeconds: 3 }, retryAfter: 3 })),
+  );
   for (const stream of [true, false]) {
     const payload = { ...chat, stream };
     const answer = await it.server.inject({ method: "POST", url: "/v1/chat/completions", payload });
-    expect([answer.statusCode, answer.headers["retry-after"]]).toEqual([503, "1"]);
-    expect(answer.json<ErrorAnswer>().error.code).toBe("model_loading");
+    expect([answer.statusCode, answer.headers["retry-after"]]).toEqual([503, "3"]);
+    expect(answer.json<ErrorAnswer>().error).toMatchObject({
+      code: "model_loading",
+      message: "model 'scripted' is loading (42 %)",
+      loading: { progress: 0.42, eta_seconds: 2.3 },
+    });
   }
 });
 

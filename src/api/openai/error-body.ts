@@ -1,6 +1,13 @@
-import { errorTable, type ErrorBody } from "../../core/errors.ts";
+import { errorTable, type ErrorBody, type LoadingProgress } from "../../core/errors.ts";
 
 /** An error in OpenAI's shape: the body of a response, and the data of an event once a stream has begun. */
-export function formatError({ code, message, param }: ErrorBody) {
-  return { error: { message, type: errorTable[code].type, param: param ?? null, code } };
+export function formatError({ code, message, param, loading }: ErrorBody) {
+  const error = { message, type: errorTable[code].type, param: param ?? null, code };
+  return { error: loading === undefined ? error : { ...error, loading: formatLoading(loading) } };
+}
+
+/** How far the loading of a model is; `eta_seconds` is null while it cannot be known. */
+export function formatLoading({ progress, etaSeconds }: LoadingProgress) {
+  const round = (value: number, digits: number) => Number(value.toFixed(digits));
+  return { progress: round(progress, 2), eta_seconds: etaSeconds === undefined ? null : round(etaSeconds, 1) };
 }

@@ -199,9 +199,8 @@ test("with keys, everything but health asks for one", async () => {
 });
 
 test("an error before the first event has its status, also for a stream; 503 says when to try again", async () => {
-  await using it = await startServer(
-    fails(failure("model_loading", { model: "scripted", loading: { progress: 0.42, etaSeconds: 3 }, retryAfter: 3 })),
-  );
+  const loading = { progress: 0.421, etaSeconds: 2.26 };
+  await using it = await startServer(fails(failure("model_loading", { model: "scripted", loading, retryAfter: 2.26 })));
   for (const stream of [true, false]) {
     const payload = { ...chat, stream };
     const answer = await it.server.inject({ method: "POST", url: "/v1/chat/completions", payload });

@@ -8,6 +8,6 @@ export function formatError({ code, message, param, loading }: ErrorBody) {
 
 /** How far the loading of a model is; `eta_seconds` is null while it cannot be known. */
 export function formatLoading({ progress, etaSeconds }: LoadingProgress) {
-  const round = (value: number, digits: number) => Number(value.toFixed(digits));
-  return { progress: round(progress, 2), eta_seconds: etaSeconds === undefined ? null : round(etaSeconds, 1) };
+  const eta = etaSeconds === undefined ? null : Math.round(10 * etaSeconds) / 10;
+  return { progress: Math.floor(100 * progress) / 100, eta_seconds: eta };
 }

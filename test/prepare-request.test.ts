@@ -7,17 +7,16 @@ import type { Vocabulary } from "../src/engine/vocabulary.ts";
 import { prepareRequest } from "../src/inference/prepare.ts";
 
 const vocabulary = openFakeVocabulary("");
-const controls = Array.from({ length: vocabulary.size }, (_, token) => token).filter(
-  (token) => vocabulary.piece(token).length === 0,
-);
+const controls = vocabulary.controlTokens;
 
 function withTemplate(chatTemplate: string | undefined): Vocabulary {
-  const { size, maxPieceBytes, bosToken, eosToken } = vocabulary;
+  const { size, maxPieceBytes, bosToken, eosToken, controlTokens } = vocabulary;
   return {
     size,
     maxPieceBytes,
     bosToken,
     eosToken,
+    controlTokens,
     chatTemplate,
     tokenize: (text, options) => vocabulary.tokenize(text, options),
     piece: (token, special) => vocabulary.piece(token, special),

@@ -5,6 +5,8 @@ export interface Vocabulary {
   readonly maxPieceBytes: number;
   readonly bosToken: number | undefined;
   readonly eosToken: number | undefined;
+  /** Tokens that have no text of their own in an answer: their piece is empty unless `special`. */
+  readonly controlTokens: readonly number[];
   /** Jinja source from the model file; undefined for base models. */
   readonly chatTemplate: string | undefined;
   /**

@@ -32,8 +32,7 @@ function controlWords(vocabulary: Vocabulary): RegExp {
   const known = patterns.get(vocabulary);
   if (known !== undefined) return known;
   const words: string[] = [];
-  for (let token = 0; token < vocabulary.size; token++) {
-    if (vocabulary.piece(token).length > 0) continue;
+  for (const token of vocabulary.controlTokens) {
     const word = Buffer.from(vocabulary.piece(token, true)).toString();
     if (word.length > 1) words.push(word.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)); // one character cannot be cut
   }

@@ -73,11 +73,17 @@ export const vocabularyRules = {
     expect([...words].some((id) => vocabulary.endsGeneration(id))).toBe(false);
   },
 
-  "no piece is longer than maxPieceBytes": ({ engine: { vocabulary } }: EngineProbe) => {
+  "no piece is longer than maxPieceBytes; control tokens are those without a piece": (probe: EngineProbe) => {
+    const { vocabulary } = probe.engine;
+    const controls: number[] = [];
     let longest = 0;
-    for (let id = 0; id < vocabulary.size; id++) longest = Math.max(longest, vocabulary.piece(id, true).length);
+    for (let id = 0; id < vocabulary.size; id++) {
+      longest = Math.max(longest, vocabulary.piece(id, true).length);
+      if (vocabulary.piece(id).length === 0) controls.push(id);
+    }
     expect(longest).toBeGreaterThan(0);
     expect(longest).toBeLessThanOrEqual(vocabulary.maxPieceBytes);
+    expect(controls).toEqual(vocabulary.controlTokens);
   },
 
   "a vocabulary opened through the handle is the same vocabulary": ({ engine }: EngineProbe) => {

@@ -31,6 +31,7 @@ export class FakeVocabulary implements Vocabulary {
   readonly bosToken = controls.indexOf("<|bos|>");
   readonly eosToken = controls.indexOf("<|eos|>");
   readonly endToken = controls.indexOf("<|end|>");
+  readonly controlTokens = [...controls.keys()];
   readonly userToken = controls.indexOf("<|user|>");
   readonly assistantToken = controls.indexOf("<|assistant|>");
   readonly bytes: TokenRange = { start: controls.length, end: controls.length + 256 };

@@ -22,6 +22,7 @@ class LlamaVocabulary implements Vocabulary {
   readonly #ids = new Int32Array(4096);
   #bytes = new Uint8Array(256);
   #maxPieceBytes = 0;
+  #controlTokens: number[] | undefined;
 
   constructor(native: Native, model: Pointer) {
     this.#native = native;
@@ -35,15 +36,20 @@ class LlamaVocabulary implements Vocabulary {
   /** Looks at all tokens when first asked: some 0.3 µs each. */
   get maxPieceBytes(): number {
     if (this.#maxPieceBytes === 0) {
-      // With no room for it, a piece's size comes back as a negative number.
-      for (let token = 0; token < this.size; token++) {
-        this.#maxPieceBytes = Math.max(
-          this.#maxPieceBytes,
-          -this.#native.piece(this.#vocabulary, token, null, 0, 0, true),
-        );
-      }
+      for (let token = 0; token < this.size; token++)
+        this.#maxPieceBytes = Math.max(this.#maxPieceBytes, this.#sizeOf(token, true));
     }
     return this.#maxPieceBytes;
+  }
+
+  /** Looks at all tokens when first asked, and keeps no pieces: they would take 200 bytes each. */
+  get controlTokens(): readonly number[] {
+    if (this.#controlTokens === undefined) {
+      const found: number[] = [];
+      for (let token = 0; token < this.size; token++) if (this.#sizeOf(token, false) === 0) found.push(token);
+      this.#controlTokens = found;
+    }
+    return this.#controlTokens;
   }
 
   tokenize(text: string, options: { parseSpecial: boolean; addSpecial: boolean }): Int32Array {
@@ -73,6 +79,11 @@ class LlamaVocabulary implements Vocabulary {
   #tokenizeInto(ids: Int32Array, bytes: Uint8Array, options: { parseSpecial: boolean; addSpecial: boolean }): number {
     const { addSpecial, parseSpecial } = options;
     return this.#native.tokenize(this.#vocabulary, bytes, bytes.length, ids, ids.length, addSpecial, parseSpecial);
+  }
+
+  /** With no room for it, a piece's size comes back as a negative number. */
+  #sizeOf(token: number, special: boolean): number {
+    return -this.#native.piece(this.#vocabulary, token, null, 0, 0, special);
   }
 
   #readPiece(token: number, special: boolean): Uint8Array {

@@ -1,4 +1,6 @@
 import { parseArgs } from "node:util";
+import { machineFacts } from "../src/bench/machine.ts";
+import { distributionOf } from "../src/bench/percentiles.ts";
 import { summarize } from "../src/bench/statistics.ts";
 import { defaultPlan } from "../src/core/execution-plan.ts";
 import type { BatchItem, Engine, SavedSequence } from "../src/engine/engine.ts";
@@ -7,6 +9,7 @@ import { openEngine } from "../src/engine/open.ts";
 import { threadsForThisMachine } from "../src/host/cpu-lease.ts";
 import { keyedUniform } from "../src/inference/keyed-random.ts";
 import { contextOf, StepCost, type StepShape } from "../src/scheduler/step-cost.ts";
+import { mergeIntoFile, type Prediction } from "./results.ts";
 import { modelOfType } from "./smollm2.ts";
 
 /** `count` tokens of a slot's sequence after the first `from`; one is a decode, more are a prompt. */
@@ -22,7 +25,7 @@ const chunks = [8, 16, 24, 32, 48, 64, 65, 96, 128, 129, 192, 256, 512];
 
 /**
  * What steps cost on the real engine, by shape, and how well the cost model of the scheduler predicts a step of a random
- * shape from those before it.
+ * shape from those before it. `--json FILE` puts the predictions beside what the file holds.
  */
 export async function stepCost(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -32,6 +35,7 @@ export async function stepCost(args: readonly string[]): Promise<void> {
       steps: { type: "string", default: "200" },
       rounds: { type: "string", default: "3" },
       "flash-attention": { type: "string", default: "auto" },
+      json: { type: "string" },
     },
   });
   silenceNativeLog();
@@ -47,7 +51,10 @@ export async function stepCost(args: readonly string[]): Promise<void> {
   bench.measure([{ slot: 0, from: 0, count: 512 }]); // warms up
   printPrefill(bench);
   printDecode(bench);
-  printPrediction(bench, Number(values.steps));
+  const steps = predict(bench, Number(values.steps));
+  printPrediction(steps);
+  const facts = { ...machineFacts(), type: values.type };
+  if (values.json !== undefined) mergeIntoFile(values.json, { predictions: { facts, steps } });
 }
 
 /** Runs steps of any shape: each slot is first made to hold what the stretch continues. */
@@ -117,30 +124,33 @@ function printDecode(bench: Steps): void {
   }
 }
 
-function printPrediction(bench: Steps, steps: number): void {
+/** Of the second half of the steps; the first half is to learn from. */
+function predict(bench: Steps, steps: number): Prediction[] {
   const cost = new StepCost();
-  const errors = new Map<string, number[]>();
+  const predictions: Prediction[] = [];
   let observing = 0;
   for (let step = 0; step < steps; step++) {
     const stretches = someStretches(step);
     const shape = shapeOf(stretches);
-    const ms = bench.measure(stretches);
+    const measured = bench.measure(stretches);
     const kind = shape.prefills === 0 ? "decodes" : shape.decodes === 0 ? "a prompt" : "both";
-    if (step >= steps / 2) {
-      errors.set(kind, [...(errors.get(kind) ?? []), cost.predict(shape) / ms - 1]);
-    }
+    if (step >= steps / 2) predictions.push({ kind, predicted: cost.predict(shape), measured });
     const begin = performance.now();
-    cost.observe(shape, ms);
-    if (step >= steps / 2) observing += performance.now() - begin;
+    cost.observe(shape, measured);
+    observing += performance.now() - begin;
   }
+  console.log(`\nobserving a step: ${((1000 * observing) / steps).toFixed(1)} µs`);
+  return predictions;
+}
+
+function printPrediction(predictions: readonly Prediction[]): void {
   console.log("\nprediction, second half of the steps: mean and p90 of the relative error, median with its sign");
-  for (const [kind, list] of [...errors, ["all", [...errors.values()].flat()] as const]) {
-    const sizes = list.map(Math.abs).toSorted((a, b) => a - b);
-    const mean = sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
-    const p90 = sizes[Math.floor(0.9 * sizes.length)]!;
-    console.log(row(kind, [mean, p90, summarize(list).median], 3));
+  for (const kind of [...new Set(predictions.map((one) => one.kind)), "all"]) {
+    const list = predictions.filter((one) => kind === "all" || one.kind === kind);
+    const errors = list.map(({ predicted, measured }) => predicted / measured - 1);
+    const { mean, p90 } = distributionOf(errors.map(Math.abs));
+    console.log(row(kind, [mean, p90, summarize(errors).median], 3));
   }
-  console.log(`observing a step: ${((1000 * observing) / (steps / 2)).toFixed(1)} µs`);
 }
 
 /** 0..8 decodes and, in two steps of three, 8..512 tokens of a prompt. */
@@ -172,7 +182,8 @@ function shapeOf(stretches: readonly Stretch[]): StepShape {
     prefillTokens: sum(prompts, ({ count }) => count),
     prefillContext: sum(prompts, ({ from, count }) => contextOf(from, count)),
     decodes: decodes.length,
-    decodeContext: sum(decodes, ({ from }) => from),
+    singleContext: sum(decodes, ({ from }) => from),
+    runs: decodes.length === 0 ? [] : [decodes.length + prompts.length],
   };
 }
 

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { refusal } from "./admission.ts";
 import { Forecast } from "./forecast.ts";
 import { enqueue, type SchedulerState } from "./state.ts";
-import { emptyShape } from "./step-cost.ts";
+import { decodesOf, emptyShape } from "./step-cost.ts";
 import { aDecode, aSequence, aState } from "./testing.ts";
 
 /** Has seen that a token of a prompt takes 1 ms and a step of decodes 10. */
@@ -14,7 +14,7 @@ function experienced(over: Parameters<typeof aState>[0] = {}): SchedulerState {
         { ...emptyShape, prefills: 1, prefillTokens, prefillContext: prefillTokens ** 2 / 2 },
         prefillTokens,
       );
-    for (const decodes of [1, 2]) state.cost.observe({ ...emptyShape, decodes, decodeContext: decodes * 512 }, 10);
+    for (const decodes of [1, 2]) state.cost.observe(decodesOf(decodes, decodes * 512), 10);
   }
   return Object.assign(state, { answerTokens: 50 });
 }

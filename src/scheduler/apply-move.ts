@@ -27,7 +27,7 @@ export class Mover {
       case "start":
         return this.#start(move.sequence, move.slot, move.reuse);
       case "preempt":
-        return this.#preempt(move.sequence);
+        return this.#preempt(move.sequence, move.by);
       case "shift":
         return this.#shift(move.sequence, move.slot);
       case "snapshot":
@@ -95,14 +95,16 @@ export class Mover {
     return this.#state.cost.predict(prefillOf(length - tokens, tokens));
   }
 
-  #preempt(sequence: Sequence): void {
-    const { running, scheduling } = this.#state;
+  #preempt(sequence: Sequence, by: Sequence): void {
+    const { running, scheduling, cache } = this.#state;
+    const slot = sequence.slot!;
     running.splice(running.indexOf(sequence), 1);
     sequence.turns += usedTurns(sequence, scheduling.turnTokens);
     sequence.lost = sequence.computed;
     const left = rest(this.#state, sequence);
     if (left !== undefined) left.uses += usesToCome;
     enqueue(this.#state, sequence);
+    this.#start(by, slot, cache.find(by, [slot]));
   }
 
   #shift(sequence: Sequence, slot: number): void {

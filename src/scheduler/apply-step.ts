@@ -1,8 +1,8 @@
 import type { FinishReason } from "../core/generation.ts";
 import type { StepOutput } from "../engine/engine.ts";
-import type { PlanItem, StepPlan } from "./plan-step.ts";
 import type { Sequence } from "./sequence.ts";
 import { removeSequence, type SchedulerState } from "./state.ts";
+import { samplesAfter, type StepPlan } from "./step-plan.ts";
 
 export type SequenceEvent =
   | { readonly type: "token"; readonly sequence: Sequence; readonly token: number }
@@ -39,11 +39,6 @@ export function expire(state: SchedulerState, now: number): SequenceEvent[] {
   const late = [...state.running, ...state.waiting].filter(({ deadline }) => deadline <= now);
   for (const sequence of late) removeSequence(state, sequence);
   return late.map((sequence) => ({ type: "expired", sequence }));
-}
-
-/** The item reaches the end of its sequence, so its last token must give logits. */
-export function samplesAfter(item: PlanItem): boolean {
-  return item.from + item.count === item.sequence.length;
 }
 
 function append(state: SchedulerState, sequence: Sequence, token: number): SequenceEvent[] {

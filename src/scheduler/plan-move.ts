@@ -7,8 +7,8 @@ import { viewOf, type SchedulerState } from "./state.ts";
 export type Move =
   /** The waiting sequence gets the slot, with what can be reused; what rests there is parked or given up. */
   | { readonly kind: "start"; readonly sequence: Sequence; readonly slot: number; readonly reuse: Reuse }
-  /** The running sequence waits again; what it computed rests in its slot. */
-  | { readonly kind: "preempt"; readonly sequence: Sequence }
+  /** The running sequence waits again, and the waiting one `by` which it yields gets its slot. */
+  | { readonly kind: "preempt"; readonly sequence: Sequence; readonly by: Sequence }
   /** The running sequence goes on in a lower slot, and what rests there in its own. */
   | { readonly kind: "shift"; readonly sequence: Sequence; readonly slot: number }
   /** What the sequence has computed, up to a message's end, is saved: this memory cannot be cut there later. */
@@ -48,7 +48,7 @@ export function planMove(state: SchedulerState, now: number): NextMove {
     const reuse = state.cache.find(sequence, idle);
     const wait = waitFor(sequence, reuse, view);
     if (wait === undefined) {
-      if (holder !== undefined) return { move: { kind: "preempt", sequence: holder }, waits };
+      if (holder !== undefined) return { move: { kind: "preempt", sequence: holder, by: sequence }, waits };
       return { move: { kind: "start", sequence, slot: slotFor(reuse, idle, state), reuse }, waits };
     }
     if (waits.push(wait) >= mostWaits) break;

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { planStep, shapeOf, type StepQuestion } from "./plan-step.ts";
+import { planStep, type StepQuestion } from "./plan-step.ts";
 import type { SchedulerState } from "./state.ts";
+import { shapeOf } from "./step-plan.ts";
 import { aDecode, aSequence, aState } from "./testing.ts";
 
 const noTarget = { targetItl: { kind: "off" } } as const;
@@ -95,5 +96,6 @@ test("the shape of a plan tells prompts from decodes, and what each attends over
   aPrefill(state, 7, { length: 10 });
   const plan = planStep(state, { limits: { prefillTokens: 512 }, waits: [], now: 0 });
   const prefillContext = 7 + 8 + 9;
-  expect(shapeOf(plan)).toEqual({ prefills: 1, prefillTokens: 3, prefillContext, decodes: 1, decodeContext: 20 });
+  const singles = { decodes: 1, singleContext: 20, runs: [2] };
+  expect(shapeOf(plan)).toEqual({ prefills: 1, prefillTokens: 3, prefillContext, ...singles });
 });

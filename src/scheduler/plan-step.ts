@@ -1,25 +1,15 @@
 import type { InterTokenTarget } from "../core/scheduling.ts";
+import { fill } from "./fill.ts";
 import type { Wait } from "./plan-move.ts";
 import { prefillBudget } from "./prefill-budget.ts";
 import { pending, type Sequence } from "./sequence.ts";
 import { viewOf, type SchedulerState } from "./state.ts";
-import { contextOf, emptyShape, tileTokens, type StepShape } from "./step-cost.ts";
+import { tileTokens } from "./step-cost.ts";
+import type { PlanItem, StepPlan } from "./step-plan.ts";
 
 export interface StepLimits {
   /** Most prefill tokens of one step in any case. */
   readonly prefillTokens: number;
-}
-
-/** The stretch `tokens[from .. from+count)` of a sequence, to be computed in this step. */
-export interface PlanItem {
-  readonly sequence: Sequence;
-  readonly slot: number;
-  readonly from: number;
-  readonly count: number;
-}
-
-export interface StepPlan {
-  readonly items: readonly PlanItem[];
 }
 
 /** What is asked of a plan beside the state. */
@@ -61,23 +51,10 @@ export function planStep(state: SchedulerState, question: StepQuestion): StepPla
     }
   }
   // Who takes part is decided by policy; how the batch is laid out, by what the engine computes fastest.
-  return { items: items.toSorted((a, b) => a.slot - b.slot) };
-}
-
-/** What a plan's step consists of, as its cost is known by. */
-export function shapeOf({ items }: StepPlan): StepShape {
-  const shape = { ...emptyShape };
-  for (const { sequence, from, count } of items) {
-    if (count === 1 && sequence.length - from === 1) {
-      shape.decodes++;
-      shape.decodeContext += from;
-    } else {
-      shape.prefills++;
-      shape.prefillTokens += count;
-      shape.prefillContext += contextOf(from, count);
-    }
-  }
-  return shape;
+  return fill(
+    state,
+    items.toSorted((a, b) => a.slot - b.slot),
+  );
 }
 
 /**

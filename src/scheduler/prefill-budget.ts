@@ -1,5 +1,5 @@
 import type { InterTokenTarget } from "../core/scheduling.ts";
-import { decodesOf, prefillOf, rowTokens, tileTokens, type StepCost, type StepShape } from "./step-cost.ts";
+import { decodesOf, emptyShape, prefillOf, rowTokens, tileTokens, type StepCost, type StepShape } from "./step-cost.ts";
 
 export interface BudgetQuestion {
   readonly cost: StepCost;
@@ -14,6 +14,12 @@ export interface BudgetQuestion {
 }
 
 /**
+ * A relative target asks for no more than this: 25 tokens a second, three times as fast as people read (238 words a
+ * minute, Brysbaert, How many words do we read per minute?, 2019). Faster streams had better let a prompt get on.
+ */
+const readableMs = 40;
+
+/**
  * Tokens of a prompt that are computed beside decodes even if the target is missed: one that goes with the decodes, and
  * one group. A prompt that waits for the streams to end may wait for ever.
  */
@@ -26,14 +32,17 @@ const tiledStep = 16;
 export function prefillBudget(question: BudgetQuestion): number {
   const { cost, target, decodes, decodeContext, most } = question;
   if (target.kind === "off" || decodes === 0) return most;
-  const allowed = target.kind === "ms" ? target.ms : target.times * cost.predict(decodesOf(decodes, decodeContext));
+  const undisturbed = cost.predict(decodesOf(decodes, decodeContext));
+  const allowed = target.kind === "ms" ? target.ms : Math.max(readableMs, target.times * undisturbed);
   const fits = (count: number): boolean => cost.predict(withPrefill(question, count)) <= allowed;
   if (fits(most)) return most;
-  return largestTiled(most, fits) ?? largestUntiled(most, fits) ?? Math.min(leastChunk, most);
+  return largestTiled(most, fits) ?? largestUntiled(most, fits) ?? (fits(1) ? 1 : Math.min(leastChunk, most));
 }
 
 function withPrefill({ decodes, decodeContext, from }: BudgetQuestion, count: number): StepShape {
-  return { ...prefillOf(from, count), decodes, decodeContext };
+  const all = { decodes, runs: [decodes + 1] };
+  if (count === 1) return { ...emptyShape, ...all, singleContext: decodeContext + from };
+  return { ...prefillOf(from, count), ...all, singleContext: decodeContext };
 }
 
 /** By bisection: among chunks of tiles a longer one takes longer. */
@@ -50,7 +59,7 @@ function largestTiled(most: number, fits: (count: number) => boolean): number | 
 }
 
 function largestUntiled(most: number, fits: (count: number) => boolean): number | undefined {
-  for (let count = 1 + tileTokens - rowTokens; count > leastChunk; count -= rowTokens) {
+  for (let count = 1 + tileTokens - rowTokens; count >= leastChunk; count -= rowTokens) {
     if (count <= most && fits(count)) return count;
   }
   return undefined;

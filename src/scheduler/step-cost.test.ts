@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { contextOf, emptyShape, StepCost, type StepShape } from "./step-cost.ts";
+import { contextOf, decodesOf, emptyShape, StepCost, type StepShape } from "./step-cost.ts";
 
 /** What costs how much on a machine, in ms. */
 interface Machine {
@@ -44,7 +44,8 @@ function shapeOf({ decodes, prompt }: Step): StepShape {
     prefillTokens: prompt?.count ?? 0,
     prefillContext: prompt === undefined ? 0 : contextOf(prompt.from, prompt.count),
     decodes: decodes.length,
-    decodeContext: decodes.reduce((sum, context) => sum + context, 0),
+    singleContext: decodes.reduce((sum, context) => sum + context, 0),
+    runs: decodes.length === 0 ? [] : [decodes.length + (prompt === undefined ? 0 : 1)],
   };
 }
 
@@ -189,9 +190,9 @@ test("whatever it is told, it predicts no negative time, and no less for more co
       const ms = cost.predict(shape);
       expect(ms).toBeGreaterThanOrEqual(0);
       expect(ms).toBeLessThan(Infinity);
-      const decodeContext = shape.decodeContext + (shape.decodes > 0 ? more : 0);
+      const singleContext = shape.singleContext + (shape.decodes > 0 ? more : 0);
       const prefillContext = shape.prefillContext + (shape.prefills > 0 ? more : 0);
-      expect(cost.predict({ ...shape, decodeContext, prefillContext })).toBeGreaterThanOrEqual(ms * (1 - 1e-9));
+      expect(cost.predict({ ...shape, singleContext, prefillContext })).toBeGreaterThanOrEqual(ms * (1 - 1e-9));
       for (const [of] of seen) expect(cost.predict(of)).toBeGreaterThanOrEqual(0);
     }),
   );
@@ -204,7 +205,7 @@ test("nothing takes no time", () => {
 test("it says what it has seen a few steps of", () => {
   const cost = new StepCost();
   expect([cost.knowsPrefill, cost.knowsDecode]).toEqual([false, false]);
-  for (let i = 0; i < 3; i++) cost.observe({ ...emptyShape, decodes: 1, decodeContext: 100 + i }, 5);
+  for (let i = 0; i < 3; i++) cost.observe(decodesOf(1, 100 + i), 5);
   expect([cost.knowsPrefill, cost.knowsDecode]).toEqual([false, true]);
   for (let i = 0; i < 3; i++) cost.observe(shapeOf({ decodes: [100], prompt: { from: 0, count: 64 } }), 50);
   expect([cost.knowsPrefill, cost.knowsDecode]).toEqual([true, true]);

@@ -1,16 +1,29 @@
 /** What a step computes, as far as its duration depends on it. */
 export interface StepShape {
-  /** Items of more than one token, and their tokens. */
+  /** Stretches of more than one token, and their tokens. */
   readonly prefills: number;
   readonly prefillTokens: number;
   /** Sum over these tokens of the tokens before each, see `contextOf`. */
   readonly prefillContext: number;
-  /** Items of one token, and the sum of the tokens before each. */
+  /** Single tokens that give logits. */
   readonly decodes: number;
-  readonly decodeContext: number;
+  /** Of all single tokens, the sum of the tokens before each. */
+  readonly singleContext: number;
+  /**
+   * With single tokens, those of all sequences that take part: how many there are in each stretch of neighbouring slots.
+   * Prefills count once, with their first token.
+   */
+  readonly runs: readonly number[];
 }
 
-export const emptyShape: StepShape = { prefills: 0, prefillTokens: 0, prefillContext: 0, decodes: 0, decodeContext: 0 };
+export const emptyShape: StepShape = {
+  prefills: 0,
+  prefillTokens: 0,
+  prefillContext: 0,
+  decodes: 0,
+  singleContext: 0,
+  runs: [],
+};
 
 /** The tokens that the tokens `from .. from+count` attend over, summed: `prefillContext` of one item. */
 export function contextOf(from: number, count: number): number {
@@ -22,9 +35,9 @@ export function prefillOf(from: number, count: number): StepShape {
   return { ...emptyShape, prefills: 1, prefillTokens: count, prefillContext: contextOf(from, count) };
 }
 
-/** Decodes alone. */
-export function decodesOf(decodes: number, decodeContext: number): StepShape {
-  return { ...emptyShape, decodes, decodeContext };
+/** Decodes alone, in neighbouring slots. */
+export function decodesOf(decodes: number, singleContext: number): StepShape {
+  return { ...emptyShape, decodes, singleContext, runs: decodes === 0 ? [] : [decodes] };
 }
 
 /** From so many tokens of a sequence in one pass on, the library attends by tiles: 2-4 times faster per token. */
@@ -69,6 +82,8 @@ export class StepCost {
   readonly #covariance = new Float64Array(size * size);
   #prefillSteps = 0;
   #decodeSteps = 0;
+  #groupSteps = 0;
+  #leftSteps = 0;
 
   get knowsPrefill(): boolean {
     return this.#prefillSteps >= fewSteps;
@@ -76,6 +91,11 @@ export class StepCost {
 
   get knowsDecode(): boolean {
     return this.#decodeSteps >= fewSteps;
+  }
+
+  /** What tokens cost in groups, and those left over. */
+  get knowsGroups(): boolean {
+    return this.#groupSteps >= fewSteps && this.#leftSteps >= fewSteps;
   }
 
   /** Ms, never negative. More tokens may take less: 64 than 63, and four sequences than three. */
@@ -91,6 +111,8 @@ export class StepCost {
     if (this.#prefillSteps + this.#decodeSteps === 0) this.#setScale(features, ms);
     if (shape.prefills > 0) this.#prefillSteps++;
     if (shape.decodes > 0) this.#decodeSteps++;
+    if (shape.prefills === 0 && features[2]! > 0) this.#groupSteps++;
+    if (shape.prefills === 0 && features[3]! > 0) this.#leftSteps++;
     this.#update(
       features.map((value) => value / ms),
       1 - product(this.#coefficients, features) / ms,
@@ -149,34 +171,36 @@ export class StepCost {
  * What the passes of a step add up to: passes, second runs over the weights for tokens left over, groups of tokens and
  * tokens left over, rows of logits, tokens attended to by few and by many tokens of a sequence.
  *
- * The first pass computes one token of each sequence, if any has just one; the second what is left of the prompts
- * (`split_equal` in llama-batch.cpp). A prompt of 64 tokens beside a decode is thus a pass of 63. Several prompts are
+ * The first pass computes one token of each sequence, if any has just one, and each stretch of neighbouring slots has its
+ * own; the second what is left of the prompts (`split_equal` in llama-batch.cpp). A prompt of 64 tokens beside a decode is thus a pass of 63. Several prompts are
  * taken to be equally long; that the micro-batch bounds a pass makes little difference.
  */
 function featuresOf(shape: StepShape): number[] {
-  const { prefills, prefillTokens, prefillContext, decodes, decodeContext } = shape;
+  const { prefills, prefillTokens, prefillContext, decodes, singleContext, runs } = shape;
   const length = prefills === 0 ? 0 : prefillTokens / prefills;
   const before = prefills === 0 ? 0 : Math.max(0, prefillContext / length - (prefills * (length - 1)) / 2);
-  const [first, firstContext] = decodes === 0 ? [0, 0] : [decodes + prefills, decodeContext + before];
-  const second = decodes === 0 ? prefillTokens : prefillTokens - prefills;
-  const secondContext = decodes === 0 ? prefillContext : Math.max(0, prefillContext - before);
+  const isSplit = runs.length > 0;
+  const firstContext = isSplit ? singleContext + before : 0;
+  const second = isSplit ? prefillTokens - prefills : prefillTokens;
+  const secondContext = isSplit ? Math.max(0, prefillContext - before) : prefillContext;
   const isTiled = prefills > 0 && second / prefills >= tileTokens;
-  const [a, b] = [rowsOf(first), rowsOf(second)];
+  let [passes, again, groups, left] = [0, 0, 0, 0];
+  for (const tokens of second > 0 ? [...runs, second] : runs) {
+    const leftOver = tokens % rowTokens;
+    passes++;
+    groups += Math.floor(tokens / rowTokens);
+    left += leftOver;
+    if (tokens > rowTokens && leftOver > 0) again++;
+  }
   return [
-    a.passes + b.passes,
-    a.again + b.again,
-    a.groups + b.groups,
-    a.left + b.left,
+    passes,
+    again,
+    groups,
+    left,
     decodes,
     firstContext + (isTiled ? 0 : secondContext),
     isTiled ? secondContext : 0,
   ];
-}
-
-function rowsOf(tokens: number): { passes: number; again: number; groups: number; left: number } {
-  const groups = Math.floor(tokens / rowTokens);
-  const left = tokens - groups * rowTokens;
-  return { passes: tokens > 0 ? 1 : 0, again: groups > 0 && left > 0 ? 1 : 0, groups, left };
 }
 
 function product(a: readonly number[], b: readonly number[]): number {

@@ -1,12 +1,14 @@
 import type { Clock } from "../core/clock.ts";
 import type { Scheduling } from "../core/scheduling.ts";
-import type { Batch, Engine } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { Mover } from "./apply-move.ts";
-import { applyStep, expire, samplesAfter, type SequenceEvent } from "./apply-step.ts";
+import { applyStep, expire, type SequenceEvent } from "./apply-step.ts";
+import { computePlan } from "./compute-plan.ts";
 import { Forecast } from "./forecast.ts";
 import { planMove, type Wait } from "./plan-move.ts";
-import { planStep, shapeOf, type StepLimits, type StepPlan } from "./plan-step.ts";
+import { planStep, type StepLimits } from "./plan-step.ts";
 import type { Sequence } from "./sequence.ts";
+import { shapeOf, type StepPlan } from "./step-plan.ts";
 import { ThreadGovernor } from "./thread-governor.ts";
 import { checkConservation, enqueue, newState, removeSequence, waitingTokens, type SchedulerState } from "./state.ts";
 
@@ -110,25 +112,23 @@ export class StepLoop {
   #move(now: number): readonly Wait[] {
     const { state } = this;
     state.laneAges.present(new Set([...state.waiting, ...state.running].map(({ lane }) => lane)), now);
-    // Every slot may change hands a few times; what would go on for ever must not keep the others from their step.
-    for (let moves = 0; moves < 4 * state.slots.total; moves++) {
+    for (;;) {
       const { move, waits } = planMove(state, now);
       if (move === undefined) return waits;
       this.#mover.apply(move);
     }
-    return [];
   }
 
   #step(plan: StepPlan): StepReport {
     const { clock, watch, onEvent } = this.#options;
     const shape = shapeOf(plan);
-    const tokens = shape.prefillTokens + shape.decodes;
+    const tokens = plan.items.reduce((sum, { count }) => sum + count, 0);
     const { next, forPrefill } = this.#governor;
     const threads = shape.prefills > 0 ? forPrefill : next;
     this.#useThreads(threads);
     const begin = clock.now();
     watch?.beginStep(tokens);
-    const output = this.#engine.step(toBatch(plan));
+    const output = computePlan(this.#engine, plan);
     watch?.endStep();
     Atomics.store(this.#engine.abortFlag, 0, 0); // an abort was meant for this step; the next one starts without it
     const now = clock.now();
@@ -184,16 +184,6 @@ export class StepLoop {
     });
     clearTimeout(timer);
   }
-}
-
-function toBatch(plan: StepPlan): Batch {
-  return plan.items.map((item) => ({
-    slot: item.slot,
-    tokens: item.sequence.tokens,
-    from: item.from,
-    count: item.count,
-    outputs: samplesAfter(item) ? "last" : "none",
-  }));
 }
 
 function nextTurn(): Promise<void> {

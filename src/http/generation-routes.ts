@@ -6,7 +6,6 @@ import type { Fixed, ParsedRequest } from "../api/openai/common-fields.ts";
 import { completionStream, formatCompletion } from "../api/openai/completion-answer.ts";
 import { parseCompletion } from "../api/openai/completion-request.ts";
 import { formatError } from "../api/openai/error-body.ts";
-import { failure } from "../core/errors.ts";
 import type { GenerationEvent, RequestDefaults } from "../core/generation.ts";
 import { newSeed } from "../core/ids.ts";
 import { addRoute } from "./add-route.ts";
@@ -56,16 +55,10 @@ export function addGenerationRoutes(server: FastifyInstance, serving: Serving): 
         const { model } = parsed.request;
         const backend = findBackend(backends, model);
         const header = { requestId: request.id, created: Math.floor(Date.now() / 1000), model };
-        const scope = scopes.scopeFor(reply);
-        const { record } = request;
-        const run = { events: backend.generate(parsed.request, scope.signal), signal: scope.signal, record };
+        const signal = scopes.scopeFor(reply);
+        const run = { events: backend.generate(parsed.request, signal), signal, record: request.record };
         if (!parsed.stream) return api.format(header, await collect(run));
-        const cutOff = () => {
-          record.error = failure("slow_client", { seconds: slowClientTimeout });
-          scope.abort(record.error);
-          reply.raw.destroy();
-        };
-        const patience = { slowMs: 1000 * slowClientTimeout, onSlow: cutOff, pingMs: 1000 * ssePingInterval };
+        const patience = { slowMs: 1000 * slowClientTimeout, pingMs: 1000 * ssePingInterval };
         const open = () => new SseResponse(reply, patience);
         await stream(run, open, api.stream(header, parsed.includeUsage));
         return reply;

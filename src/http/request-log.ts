@@ -21,6 +21,8 @@ export class RequestRecord {
   finish: string | undefined;
   /** How often it went on after its engine's death. */
   resumes: number | undefined;
+  /** The whole answer has left for the client. */
+  sent = false;
   error: MillraceError | undefined;
 
   note(event: GenerationEvent): void {
@@ -42,14 +44,17 @@ export function logRequests(server: FastifyInstance, logger: Logger): void {
   server.decorateRequest("record");
   server.addHook("onRequest", (request, reply, done) => {
     request.record = new RequestRecord();
-    reply.raw.once("close", () => logRequest(logger, request, reply));
+    const { raw } = reply;
+    // A response that is cut off "finishes" as well; ours must be first, for afterwards it has no socket any more.
+    raw.prependOnceListener("finish", () => (request.record.sent = raw.socket?.destroyed === false));
+    raw.once("close", () => logRequest(logger, request, reply));
     done();
   });
 }
 
 function logRequest(logger: Logger, request: FastifyRequest, { raw }: FastifyReply): void {
   const { record } = request;
-  const status = raw.writableFinished ? raw.statusCode : (record.error?.row.status ?? 499);
+  const status = record.sent ? raw.statusCode : (record.error?.row.status ?? 499);
   const fields = {
     request: request.id,
     method: request.method,

@@ -39,10 +39,11 @@ export class RequestScopes {
   }
 
   /** Aborts, with the MillraceError to report, when the client leaves before it has its answer or the server ends. */
-  scopeFor(reply: FastifyReply): AbortController {
+  scopeFor(reply: FastifyReply): AbortSignal {
     const controller = new AbortController();
-    const { raw } = reply;
-    const clientGone = () => controller.abort(failure("request_cancelled", undefined));
+    const { raw, request } = reply;
+    // A client that was cut off has not left: its record says why.
+    const clientGone = () => controller.abort(request.record.error ?? failure("request_cancelled", undefined));
     if (raw.destroyed) clientGone(); // 'close' was before, it does not come again
     else {
       this.#open.add(controller);
@@ -52,7 +53,7 @@ export class RequestScopes {
         if (!raw.writableFinished) clientGone();
       });
     }
-    return controller;
+    return controller.signal;
   }
 
   #abortAll(): void {

@@ -17,6 +17,7 @@ import { refuseForeignPages } from "./foreign-pages.ts";
 import { addPageRoutes, type PageFile } from "./page-routes.ts";
 import { logRequests } from "./request-log.ts";
 import { RequestScopes } from "./request-scopes.ts";
+import { cutOffSlowReaders } from "./slow-readers.ts";
 
 export interface ServerOptions {
   readonly backends: Backends;
@@ -25,7 +26,7 @@ export interface ServerOptions {
   readonly apiKeys: readonly ApiKey[];
   /** Seconds that a request may take that does not say; 0 = any time. */
   readonly requestTimeout: number;
-  /** Seconds after which a stream is cut off that its client does not read; 0 = never. */
+  /** Seconds after which a client is cut off that does not read its answer; 0 = never. */
   readonly slowClientTimeout: number;
   /** Seconds without an event after which a stream gets a comment; 0 = never. */
   readonly ssePingInterval: number;
@@ -69,6 +70,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     done();
   });
   logRequests(server, logger);
+  cutOffSlowReaders(server, options.slowClientTimeout);
   const scopes = new RequestScopes(server, drainMs);
   allowOrigins(server, options.corsOrigins);
   if (apiKeys.length === 0) refuseForeignPages(server, options);

@@ -8,9 +8,8 @@ const flushAt = 16_384;
 const ping = ": ping\n\n";
 
 interface Patience {
-  /** A client that does not read for so long is slow; 0 = none is. */
+  /** The response times out when its client has read nothing for so long; 0 = never. */
   readonly slowMs: number;
-  readonly onSlow: () => void;
   /** After so long without an event a comment is sent, so that nobody between takes the connection for dead; 0 = never. */
   readonly pingMs: number;
 }
@@ -26,7 +25,6 @@ export class SseResponse {
   #full = false;
   #wake: () => void = () => {};
   readonly #patience: Patience;
-  #slowTimer: NodeJS.Timeout | undefined;
   #pingTimer: NodeJS.Timeout | undefined;
   readonly #flush = (): void => {
     this.#flushComing = false;
@@ -35,7 +33,7 @@ export class SseResponse {
     this.#pending = "";
     if (events === "") this.#raw.flushHeaders();
     else this.#full = !this.#raw.write(events);
-    if (this.#full) this.#awaitReader();
+    if (this.#full) this.#raw.setTimeout(this.#patience.slowMs);
   };
 
   constructor(reply: FastifyReply, patience: Patience) {
@@ -44,10 +42,9 @@ export class SseResponse {
     this.#patience = patience;
     this.#raw.on("drain", () => {
       this.#full = false;
-      this.#readerIsBack();
+      this.#raw.setTimeout(0);
       this.#wake();
     });
-    for (const end of ["finish", "close"]) this.#raw.once(end, () => this.#readerIsBack());
     this.#raw.once("close", () => {
       clearInterval(this.#pingTimer);
       this.#wake();
@@ -88,22 +85,12 @@ export class SseResponse {
     clearInterval(this.#pingTimer);
     const rest = this.#pending + events;
     this.#pending = "";
+    this.#raw.setTimeout(this.#patience.slowMs);
     this.#raw.end(rest);
-    if (this.#raw.writableLength > 0) this.#awaitReader();
   }
 
   /** Not when the client has not read what is there: it would be more of that. */
   #ping(): void {
     if (!this.#full) this.write(ping);
-  }
-
-  #awaitReader(): void {
-    const { slowMs, onSlow } = this.#patience;
-    if (slowMs > 0 && !this.#raw.destroyed) this.#slowTimer ??= setTimeout(onSlow, slowMs);
-  }
-
-  #readerIsBack(): void {
-    clearTimeout(this.#slowTimer);
-    this.#slowTimer = undefined;
   }
 }

@@ -1,4 +1,5 @@
-import type { AddressInfo } from "node:net";
+import { once } from "node:events";
+import { connect, type AddressInfo, type Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import type { Backend, BackendStatus } from "../core/backend.ts";
 import { failure } from "../core/errors.ts";
@@ -97,18 +98,16 @@ function untilAborted(signal: AbortSignal, most: number): Promise<void> {
   });
 }
 
-export interface TestServer extends AsyncDisposable {
+export interface Served extends AsyncDisposable {
   readonly server: FastifyInstance;
-  readonly backend: ScriptedBackend;
   readonly port: number;
   readonly url: string;
   /** What was logged, parsed. */
   readonly log: Record<string, unknown>[];
 }
 
-/** A server on a free port over one scripted backend; it closes itself. */
-export async function startServer(script?: Script, over: Partial<ServerOptions> = {}): Promise<TestServer> {
-  const backend = new ScriptedBackend(script);
+/** A server on a free port over a backend, which stays the caller's to close; it closes itself. */
+export async function serve(backend: Backend, over: Partial<ServerOptions> = {}): Promise<Served> {
   const log: Record<string, unknown>[] = [];
   const logger = createLogger({
     level: "debug",
@@ -133,7 +132,28 @@ export async function startServer(script?: Script, over: Partial<ServerOptions> 
   await server.listen({ host: "127.0.0.1", port: 0 });
   const { port } = server.server.address() as AddressInfo;
   const close = () => server.close();
-  return { server, backend, port, url: `http://127.0.0.1:${port}`, log, [Symbol.asyncDispose]: close };
+  return { server, port, url: `http://127.0.0.1:${port}`, log, [Symbol.asyncDispose]: close };
+}
+
+export interface TestServer extends Served {
+  readonly backend: ScriptedBackend;
+}
+
+/** A server over one scripted backend. */
+export async function startServer(script?: Script, over: Partial<ServerOptions> = {}): Promise<TestServer> {
+  const backend = new ScriptedBackend(script);
+  return { ...(await serve(backend, over)), backend };
+}
+
+/** Asks for a completion, and does not read the answer. */
+export async function askAndLookAway(port: number, fields: object): Promise<Socket> {
+  const body = JSON.stringify(fields);
+  const socket = connect(port, "127.0.0.1").on("error", () => {});
+  await once(socket, "connect");
+  socket.pause();
+  const head = `POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`;
+  socket.write(head + body);
+  return socket;
 }
 
 /** Waits until `look` gives true. */

@@ -1,17 +1,13 @@
-import { once } from "node:events";
-import { connect, type AddressInfo } from "node:net";
-import { pino } from "pino";
 import { expect, test, vi } from "vitest";
 import { apiKey } from "../../src/config/api-keys.ts";
 import { defaultPlan } from "../../src/core/execution-plan.ts";
 import { defaultScheduling, type Scheduling } from "../../src/core/scheduling.ts";
 import { EngineHost } from "../../src/host/engine-host.ts";
-import { buildServer, type ServerOptions } from "../../src/http/server.ts";
-import { createLogger } from "../../src/telemetry/log.ts";
+import type { ServerOptions } from "../../src/http/server.ts";
+import { askAndLookAway, serve } from "../../src/http/testing.ts";
+import { silent } from "./host/hosts.ts";
 
 // More requests than the server can serve, over HTTP and with an engine process: what is refused, and what is said.
-
-const silent = pino({ level: "silent" });
 
 interface Overloaded {
   readonly engine?: string;
@@ -23,53 +19,32 @@ interface Overloaded {
   readonly server?: Partial<ServerOptions>;
 }
 
-async function serve({
+async function overload({
   engine = "fake?stepMs=20",
   slots = 1,
   context = 2048,
   modelId = "fake",
   scheduling = {},
-  server: over = {},
+  server = {},
 }: Overloaded) {
-  const log: Record<string, unknown>[] = [];
   const host = EngineHost.start(
     { engine, plan: { ...defaultPlan("fake-model", 2), slots, contextPerSlot: context } },
     { modelId, scheduling: { ...defaultScheduling, ...scheduling }, logger: silent },
   );
-  const server = buildServer({
-    backends: [host],
-    logger: createLogger({
-      level: "info",
-      readable: false,
-      write: (line) => log.push(JSON.parse(line) as Record<string, unknown>),
-    }),
-    apiKeys: [],
-    requestTimeout: 0,
-    slowClientTimeout: 0,
-    ssePingInterval: 0,
-    host: "127.0.0.1",
-    corsOrigins: [],
-    defaults: {},
-    page: [],
-    bodyLimit: 1_000_000,
-    drainMs: 0,
-    ...over,
-  });
   await host.ready();
-  await server.listen({ host: "127.0.0.1", port: 0 });
-  const { port } = server.server.address() as AddressInfo;
+  const served = await serve(host, server);
   const ask = (body: object, headers: Record<string, string> = {}, signal?: AbortSignal) =>
-    fetch(`http://127.0.0.1:${port}/v1/completions`, {
+    fetch(`${served.url}/v1/completions`, {
       method: "POST",
       headers: { "content-type": "application/json", ...headers },
       body: JSON.stringify({ prompt: "once upon a time", ignore_eos: true, ...body }),
       ...(signal !== undefined && { signal }),
     });
   const close = async () => {
-    await server.close();
+    await served[Symbol.asyncDispose]();
     await host[Symbol.asyncDispose]();
   };
-  return { ask, port, log, [Symbol.asyncDispose]: close };
+  return { ask, port: served.port, log: served.log, [Symbol.asyncDispose]: close };
 }
 
 interface Failure {
@@ -90,7 +65,7 @@ async function untilStatus(status: number, ask: () => Promise<Response>): Promis
 }
 
 test("beyond slots and queue: 429 that says why and when to try again; then it is served", async () => {
-  await using it = await serve({ scheduling: { maxQueuedRequests: 2 } });
+  await using it = await overload({ scheduling: { maxQueuedRequests: 2 } });
   const leave = new AbortController();
   const busy = [1, 2, 3].map(() => it.ask({ max_tokens: 1500, stream: true }, {}, leave.signal).catch(() => {}));
   const refused = await untilStatus(429, () => it.ask({ max_tokens: 1 }));
@@ -105,7 +80,7 @@ test("beyond slots and queue: 429 that says why and when to try again; then it i
 });
 
 test("beyond the queue's tokens: 429 of its own", async () => {
-  await using it = await serve({ scheduling: { maxQueuedTokens: 40 } });
+  await using it = await overload({ scheduling: { maxQueuedTokens: 40 } });
   const leave = new AbortController();
   const prompt = Array.from({ length: 30 }, (_, token) => token + 1);
   const busy = [1, 2].map(() => it.ask({ prompt, max_tokens: 1500, stream: true }, {}, leave.signal).catch(() => {}));
@@ -117,7 +92,7 @@ test("beyond the queue's tokens: 429 of its own", async () => {
 });
 
 test("a timeout ends a request that runs, and one that waits", async () => {
-  await using it = await serve({});
+  await using it = await overload({});
   const running = it.ask({ max_tokens: 1500, timeout: 1 });
   const answer = await running;
   expect(answer.status).toBe(504);
@@ -134,21 +109,17 @@ test("a timeout ends a request that runs, and one that waits", async () => {
 });
 
 test("a client that does not read slows nobody, and is cut off", async () => {
-  await using it = await serve({
+  await using it = await overload({
     engine: "fake",
     slots: 4,
     context: 8192,
     modelId: `fake-${"x".repeat(2000)}`,
     server: { slowClientTimeout: 0.5 },
   });
-  const body = JSON.stringify({ prompt: "once", ignore_eos: true, max_tokens: 8000, stream: true });
-  const head = `POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
-  const socket = connect(it.port, "127.0.0.1").on("error", () => {});
+  const body = { prompt: "once", ignore_eos: true, max_tokens: 8000, stream: true };
+  const socket = await askAndLookAway(it.port, body);
   let closed = false;
   socket.once("close", () => (closed = true));
-  await once(socket, "connect");
-  socket.pause();
-  socket.write(head + body);
   for (const _ of [1, 2, 3]) {
     const others = await Promise.all([1, 2, 3].map(async () => (await it.ask({ max_tokens: 500 })).json()));
     for (const other of others) expect(other).toMatchObject({ usage: { completion_tokens: 500 } });
@@ -170,7 +141,7 @@ test("a client that does not read slows nobody, and is cut off", async () => {
 
 test("keys are tenants: what one has cached is not counted for another", async () => {
   const apiKeys = [apiKey({ key: "ann" }), apiKey({ key: "bob" }), apiKey({ key: "night", lane: "batch" })];
-  await using it = await serve({ engine: "fake", slots: 4, server: { apiKeys } });
+  await using it = await overload({ engine: "fake", slots: 4, server: { apiKeys } });
   const prompt = Array.from({ length: 300 }, (_, token) => token + 1);
   const cachedFor = async (key: string) => {
     const answer = (await (await it.ask({ prompt, max_tokens: 1 }, { "x-api-key": key })).json()) as {

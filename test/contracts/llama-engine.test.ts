@@ -3,32 +3,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { failure } from "../../src/core/errors.ts";
 import { defaultPlan, type ExecutionPlan } from "../../src/core/execution-plan.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { openLlamaEngine } from "../../src/engine/llama/llama-engine.ts";
-import { silenceNativeLog } from "../../src/engine/llama/native-log.ts";
 import { quantizeModel } from "../../src/engine/llama/quantize.ts";
 import { readGgufHeader } from "../../src/model/gguf-header.ts";
 import { splitGguf } from "../../src/model/testing.ts";
-import { logitNoise, testModel } from "../models.ts";
+import { logitNoise } from "../models.ts";
 import { engineContract } from "./engine-contract.ts";
 import { anItem, EngineProbe, largestDifference } from "./engine-probe.ts";
+import { realModels } from "./real-models.ts";
 
 const tolerance = logitNoise;
 
-let smollm2: string;
-let gemma3: string;
-// The verdict about the CPU goes here, not to the user's.
-const home = mkdtempSync(join(tmpdir(), "millrace-home-"));
-beforeAll(async () => {
-  vi.stubEnv("MILLRACE_HOME", home);
-  silenceNativeLog();
-  smollm2 = await testModel("smollm2");
-  gemma3 = await testModel("gemma3");
-}, 300_000);
-afterAll(() => rmSync(home, { recursive: true }));
+const models = realModels();
 
 function open(
   file: string,
@@ -44,20 +34,20 @@ function abilities(file: string, over: Partial<ExecutionPlan> = {}): (number | b
   return [window, trimInPlace, trimAfterRestore];
 }
 
-engineContract("SmolLM2", () => open(smollm2), { tolerance });
-engineContract("SmolLM2, unified KV", () => open(smollm2, { kvLayout: "unified" }), { tolerance });
-engineContract("gemma 3, sliding window", () => open(gemma3, { contextPerSlot: 640 }), { tolerance });
+engineContract("SmolLM2", () => open(models.smollm2), { tolerance });
+engineContract("SmolLM2, unified KV", () => open(models.smollm2, { kvLayout: "unified" }), { tolerance });
+engineContract("gemma 3, sliding window", () => open(models.gemma3, { contextPerSlot: 640 }), { tolerance });
 
 describe("capabilities", () => {
   test("a model without a window can be trimmed, one with a window not, in place with swaFull", () => {
-    expect(abilities(smollm2)).toEqual([0, true, true]);
-    expect(abilities(gemma3)).toEqual([512, false, false]);
-    expect(abilities(gemma3, { swaFull: true })).toEqual([512, true, false]);
+    expect(abilities(models.smollm2)).toEqual([0, true, true]);
+    expect(abilities(models.gemma3)).toEqual([512, false, false]);
+    expect(abilities(models.gemma3, { swaFull: true })).toEqual([512, true, false]);
   });
 
   test("once the window has moved on, a far trim is exact or refused, never silently wrong", () => {
     for (const swaFull of [false, true]) {
-      using engine = open(gemma3, { slots: 3, contextPerSlot: 1280, swaFull });
+      using engine = open(models.gemma3, { slots: 3, contextPerSlot: 1280, swaFull });
       const probe = new EngineProbe(engine, tolerance);
       const tokens = probe.tokens(1200);
       probe.feed(0, tokens, 512);
@@ -78,7 +68,7 @@ describe("capabilities", () => {
 
 describe("a running step", () => {
   test("is ended early by the abort flag of another thread", async () => {
-    using engine = open(smollm2, { slots: 1, contextPerSlot: 2048 });
+    using engine = open(models.smollm2, { slots: 1, contextPerSlot: 2048 });
     const tokens = new EngineProbe(engine, tolerance).tokens(2048);
     const source = `const { parentPort, workerData } = require("node:worker_threads");
       parentPort.on("message", () => setTimeout(() => { workerData[0] = 1; }, 50));
@@ -94,7 +84,7 @@ describe("a running step", () => {
   });
 
   test("does not keep another thread from tokenizing", async () => {
-    using engine = open(smollm2, { slots: 1, contextPerSlot: 2048 });
+    using engine = open(models.smollm2, { slots: 1, contextPerSlot: 2048 });
     const tokens = new EngineProbe(engine, tolerance).tokens(1000);
     const text = "Tokenized while the other thread computes.";
     const counter = new Int32Array(new SharedArrayBuffer(4));
@@ -115,7 +105,7 @@ describe("a running step", () => {
   });
 
   test("computes the same with any number of threads", () => {
-    using engine = open(smollm2, { threads: 2, batchThreads: 2 });
+    using engine = open(models.smollm2, { threads: 2, batchThreads: 2 });
     const probe = new EngineProbe(engine, tolerance);
     const tokens = probe.tokens(20);
     const both = probe.compute(tokens);
@@ -127,7 +117,7 @@ describe("a running step", () => {
   });
 
   test("gives rows of a buffer that moves when a step asks for more rows", () => {
-    using engine = open(smollm2);
+    using engine = open(models.smollm2);
     const probe = new EngineProbe(engine, tolerance);
     const tokens = probe.tokens(40);
     const few = engine
@@ -142,8 +132,8 @@ describe("a running step", () => {
 
 describe("loading", () => {
   test("the CPU variant was probed, is used, and is remembered", () => {
-    using engine = open(smollm2, { slots: 1 });
-    const verdicts = JSON.parse(readFileSync(join(home, "cpu-variants.json"), "utf8")) as Record<string, string>;
+    using engine = open(models.smollm2, { slots: 1 });
+    const verdicts = JSON.parse(readFileSync(join(models.home, "cpu-variants.json"), "utf8")) as Record<string, string>;
     expect(Object.values(verdicts)).toEqual([engine.info.cpuVariant]);
   });
 
@@ -152,19 +142,19 @@ describe("loading", () => {
 
   test("reports progress up to 1 and ends when its listener throws", () => {
     const seen: number[] = [];
-    open(smollm2, { slots: 1 }, (fraction) => seen.push(fraction))[Symbol.dispose]();
+    open(models.smollm2, { slots: 1 }, (fraction) => seen.push(fraction))[Symbol.dispose]();
     expect(seen.at(-1)).toBe(1);
     expect(seen).toEqual(seen.toSorted((a, b) => a - b));
     const stopped = failure("engine_failed", { problem: "stop here" });
     const listener = () => {
       throw stopped;
     };
-    expect(() => open(smollm2, {}, listener)).toThrow(stopped);
+    expect(() => open(models.smollm2, {}, listener)).toThrow(stopped);
   });
 
   test("refuses a file that is cut off, missing or something else", () => {
     const cut = join(folder, "cut.gguf");
-    copyFileSync(smollm2, cut);
+    copyFileSync(models.smollm2, cut);
     truncateSync(cut, 20_000_000);
     for (const file of [cut, join(folder, "missing.gguf"), import.meta.filename]) {
       expect(() => open(file)).toThrow(expect.objectContaining({ code: "invalid_model_file" }));
@@ -178,13 +168,14 @@ describe("loading", () => {
       [{ cpuVariant: "z80" }, "unsupported_library"],
       [{ task: "embed" }, "engine_failed"],
     ];
-    for (const [over, code] of wrong) expect(() => open(smollm2, over)).toThrow(expect.objectContaining({ code }));
+    for (const [over, code] of wrong)
+      expect(() => open(models.smollm2, over)).toThrow(expect.objectContaining({ code }));
   });
 
   test("with other KV types, by reading, and pinned to a CPU it computes the same model", () => {
     const over = { kvTypeK: "q8_0", kvTypeV: "q8_0", flashAttention: "on", loadMode: "read" } as const;
-    using engine = open(smollm2, { ...over, cpuMask: [0] });
-    using plain = open(smollm2);
+    using engine = open(models.smollm2, { ...over, cpuMask: [0] });
+    using plain = open(models.smollm2);
     const probe = new EngineProbe(plain, tolerance);
     const tokens = probe.tokens(60);
     probe.expectSame(new EngineProbe(engine, tolerance).feed(0, tokens), probe.feed(0, tokens));
@@ -192,7 +183,7 @@ describe("loading", () => {
 
   test("a quantized copy is smaller, complete, and answers", () => {
     const output = join(folder, "q4_0.gguf");
-    const { before, after } = quantizeModel({ source: smollm2, output, type: "q4_0", threads: 2 });
+    const { before, after } = quantizeModel({ source: models.smollm2, output, type: "q4_0", threads: 2 });
     expect(after).toBeLessThan(before);
     using engine = open(output);
     const ids = engine.vocabulary.tokenize("The capital of France is", { parseSpecial: false, addSpecial: true });
@@ -208,14 +199,14 @@ describe("loading", () => {
 });
 
 test("a split model computes what the whole one does", async () => {
-  const parts = await splitGguf(readFileSync(smollm2), 3);
-  const paths = parts.map((_, i) => join(home, `model-0000${i + 1}-of-00003.gguf`));
+  const parts = await splitGguf(readFileSync(models.smollm2), 3);
+  const paths = parts.map((_, i) => join(models.home, `model-0000${i + 1}-of-00003.gguf`));
   for (const [i, bytes] of parts.entries()) writeFileSync(paths[i]!, bytes);
-  expect((await readGgufHeader(paths[0]!)).parameters).toBe((await readGgufHeader(smollm2)).parameters);
+  expect((await readGgufHeader(paths[0]!)).parameters).toBe((await readGgufHeader(models.smollm2)).parameters);
   const batch = [
     { slot: 0, tokens: Int32Array.from([1, 100, 2000, 300]), from: 0, count: 4, outputs: "last" },
   ] as const;
-  const [whole, split] = [smollm2, paths[0]!].map((file) => {
+  const [whole, split] = [models.smollm2, paths[0]!].map((file) => {
     using engine = open(file, { slots: 1 });
     return Float32Array.from(engine.step(batch).logits(0));
   });

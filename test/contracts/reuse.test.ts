@@ -1,31 +1,18 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/core/clock.ts";
 import { defaultPlan, type ExecutionPlan } from "../../src/core/execution-plan.ts";
 import { defaultScheduling, type Scheduling } from "../../src/core/scheduling.ts";
 import type { Engine } from "../../src/engine/engine.ts";
-import { silenceNativeLog } from "../../src/engine/llama/native-log.ts";
 import { openEngine } from "../../src/engine/open.ts";
 import { messageBoundaries } from "../../src/inference/prompt-marks.ts";
 import type { Sequence } from "../../src/scheduler/sequence.ts";
 import { StepLoop } from "../../src/scheduler/step-loop.ts";
 import { aSequence } from "../../src/scheduler/testing.ts";
-import { logitNoise, testModel } from "../models.ts";
+import { logitNoise } from "../models.ts";
 import { EngineProbe, largestDifference } from "./engine-probe.ts";
+import { realModels } from "./real-models.ts";
 
-// The verdict about the CPU goes here, not to the user's.
-const home = mkdtempSync(join(tmpdir(), "millrace-home-"));
-let smollm2: string;
-let gemma3: string;
-beforeAll(async () => {
-  vi.stubEnv("MILLRACE_HOME", home);
-  silenceNativeLog();
-  smollm2 = await testModel("smollm2");
-  gemma3 = await testModel("gemma3");
-}, 300_000);
-afterAll(() => rmSync(home, { recursive: true }));
+const models = realModels();
 
 const answerTokens = 6;
 
@@ -116,7 +103,7 @@ describe("SmolLM2: with what the cache gives, the logits are those of a clean ru
   const cached = (pupils: readonly Pupil[]) => pupils.map(({ sequence }) => sequence.cached);
 
   test("continued in place, and cut in place", async () => {
-    using engine = open(smollm2);
+    using engine = open(models.smollm2);
     const probe = new EngineProbe(engine, logitNoise);
     const text = probe.tokens(260);
     const pupils = [aPupil(text.slice(0, 180)), aPupil(text), aPupil(probe.diverging(text, 100, 60))];
@@ -126,7 +113,7 @@ describe("SmolLM2: with what the cache gives, the logits are those of a clean ru
   });
 
   test("copied from one that runs, and taken over by those who waited for it", async () => {
-    using engine = open(smollm2);
+    using engine = open(models.smollm2);
     const probe = new EngineProbe(engine, logitNoise);
     const text = probe.tokens(200);
     const pupils = [0, 1, 2].map((n) => aPupil(probe.diverging(text, 180 - n, 30), { id: `${n}` }));
@@ -136,7 +123,7 @@ describe("SmolLM2: with what the cache gives, the logits are those of a clean ru
   });
 
   test("parked and restored, and cut after it", async () => {
-    using engine = open(smollm2, { slots: 1 });
+    using engine = open(models.smollm2, { slots: 1 });
     const probe = new EngineProbe(engine, logitNoise);
     const [text, other] = [probe.tokens(260), probe.tokens(150, 1)];
     const pupils = [aPupil(text.slice(0, 200)), aPupil(other), aPupil(text), aPupil(probe.diverging(other, 90, 60))];
@@ -146,7 +133,7 @@ describe("SmolLM2: with what the cache gives, the logits are those of a clean ru
   });
 
   test("in small chunks beside others", async () => {
-    using engine = open(smollm2);
+    using engine = open(models.smollm2);
     const probe = new EngineProbe(engine, logitNoise);
     const pupils = [0, 1, 2].map((variant) => aPupil(probe.tokens(150, variant), { id: `${variant}` }, 20));
     await teach(engine, [pupils], { prefillTokens: 17, gap: 3 });
@@ -155,7 +142,7 @@ describe("SmolLM2: with what the cache gives, the logits are those of a clean ru
 
   test("preempted and resumed, from parking and from nothing", async () => {
     for (const cacheMemory of [2 ** 28, 0]) {
-      using engine = open(smollm2, { slots: 1 });
+      using engine = open(models.smollm2, { slots: 1 });
       const probe = new EngineProbe(engine, logitNoise);
       const slow = aPupil(probe.tokens(150), { id: "slow", lane: "batch" }, 20);
       const urgent = aPupil(probe.tokens(100, 1), { id: "urgent" });
@@ -188,7 +175,7 @@ describe("gemma 3: a sliding window is continued exactly where it was left, or n
     aPupil(tokens, { boundaries: messageBoundaries(tokens, engine.vocabulary), ...over });
 
   test("the turns of a conversation, parallel ones with the same beginning, and ones that come back", async () => {
-    using engine = open(gemma3, { slots: 2, contextPerSlot: 1280 });
+    using engine = open(models.gemma3, { slots: 2, contextPerSlot: 1280 });
     const probe = new EngineProbe(engine, logitNoise);
     const four = conversation(engine, 4); // beyond the window of 512 tokens
     const five = conversation(engine, 5);
@@ -217,7 +204,7 @@ describe("gemma 3: a sliding window is continued exactly where it was left, or n
   });
 
   test("preempted and resumed", async () => {
-    using engine = open(gemma3, { slots: 1, contextPerSlot: 1280 });
+    using engine = open(models.gemma3, { slots: 1, contextPerSlot: 1280 });
     const slow = marked(engine, conversation(engine, 4), { id: "slow", lane: "batch" });
     const urgent = marked(engine, conversation(engine, 1, { seed: 2 }), { id: "urgent" });
     expect(await teach(engine, [[slow, urgent]], { gap: 2 })).toEqual(["urgent", "slow"]);

@@ -1,11 +1,12 @@
 import { parseArgs } from "node:util";
+import { openEndpoint } from "../src/bench/open-endpoint.ts";
 import { defaultPlan, type ExecutionPlan } from "../src/core/execution-plan.ts";
 import { openEngine } from "../src/engine/open.ts";
 import { threadsForThisMachine } from "../src/host/cpu-lease.ts";
 import { LocalBackend } from "../src/inference/local-backend.ts";
 import { startServer } from "../test/e2e/server.ts";
 import { BareLoop } from "./bare-loop.ts";
-import { runOverHttp } from "./http-client.ts";
+import { runOverHttp } from "./http-burst.ts";
 import { modelOfType } from "./smollm2.ts";
 import { inTurns } from "./turns.ts";
 import { show, summarize } from "../src/bench/statistics.ts";
@@ -44,11 +45,12 @@ async function compare(
   const bare = new BareLoop(plan);
   await using backend = new LocalBackend(openEngine({ engine: "llama", plan }), "bench");
   await using server = await startServer({ args: ["--model", file, "--parallel", "16", "--context", "256"] });
+  const endpoint = await openEndpoint({ url: server.url });
   for (const sequences of sizes) {
     const variants: Record<string, Variant> = {
       "bare loop": (burst) => bare.run(burst),
       inference: (burst) => runLocal(backend, burst),
-      ...(sequences === 8 && { http: (burst: Burst) => runOverHttp(server.url, burst) }),
+      ...(sequences === 8 && { http: (burst: Burst) => runOverHttp(endpoint, burst) }),
     };
     print(`${type}, ${sequences} sequences`, await measure(variants, burstOf(sequences), rounds));
   }

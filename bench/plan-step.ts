@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { cumulative } from "../src/bench/plot.ts";
+import { distributionOf } from "../src/bench/percentiles.ts";
 import { show, summarize } from "../src/bench/statistics.ts";
 import { systemClock } from "../src/core/clock.ts";
 import { defaultPlan } from "../src/core/execution-plan.ts";
@@ -28,7 +28,7 @@ export async function planStep(args: readonly string[]): Promise<void> {
   console.log(`\n${running} running, ${queued} queued; ms between two steps, the target is ${targetMs}`);
   for (const policy of policyNames.filter((name) => values.policies.split(",").includes(name))) {
     const times = await measure(policy, Number(values.steps));
-    const p99 = cumulative(times).find(({ y }) => y >= 0.99)!.x;
+    const { p99 } = distributionOf(times);
     const verdict = p99 <= targetMs ? "p99 within the target" : "p99 beyond the target";
     console.log(`  ${policy.padEnd(10)} median ${show(summarize(times), 3)}, p99 ${p99.toFixed(3)}: ${verdict}`);
   }

@@ -1,6 +1,8 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { resolve } from "node:path";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { runCommandLine } from "./program.ts";
 
@@ -75,6 +77,19 @@ test("config show tells every value and its origin, and no secret", async () => 
     cors_origins: { value: ["http://a.example"] },
     temperature: { value: null, layer: "default" },
   });
+});
+
+test("config show tells in what the other models of a list differ from the first", async () => {
+  const path = join(mkdtempSync(join(tmpdir(), "millrace-models-")), "millrace.yaml");
+  writeFileSync(path, "models:\n  - {name: a, context: 512}\n  - {name: b, context: 512, load: on_demand}\n");
+  const { stdout } = await inProcess("config", "show", "--config", path);
+  expect(stdout).toMatch(/^name +a +.*:2$/m);
+  expect(stdout.match(/^models.*$/gm)?.map((line) => line.replace(/ +/g, " "))).toEqual([
+    `models[1].name b ${path}:3`,
+    `models[1].load on_demand ${path}:3`,
+  ]);
+  const { stdout: json } = await inProcess("config", "show", "--config", path, "--json");
+  expect(JSON.parse(json)).toMatchObject({ name: { value: "a" }, models: [{ name: "a" }, { load: "on_demand" }] });
 });
 
 test("config schema is JSON Schema of the file; a wrong subcommand is wrong usage", async () => {

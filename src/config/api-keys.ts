@@ -11,6 +11,8 @@ export interface ApiKey {
   readonly lane: Lane;
   /** The tenant's part of the machine beside other tenants. */
   readonly weight: number;
+  /** It may also load and unload models, and whatever else is below /admin. */
+  readonly admin: boolean;
 }
 
 const visible = (longest: number) =>
@@ -25,6 +27,7 @@ const withTenant = z.strictObject({
   name: visible(100).optional(),
   lane: z.enum(lanes).optional(),
   weight: z.number().min(0.01).max(1000).optional(),
+  admin: z.boolean().optional(),
 });
 
 /** Keys as texts, or in a file as objects that also say whose they are. What is left out has its default. */
@@ -35,14 +38,20 @@ export const apiKeysSchema = z
   .refine((keys) => isDistinct(keys.map(({ key }) => key)) && isDistinct(keys.map(({ name }) => name)))
   .readonly()
   .describe(
-    "keys of 1 to 500 visible ASCII characters without blanks; in a file also {key, name, lane, weight} with a name of up " +
-      'to 100 such characters, "interactive", "batch" or "background", and a number from 0.01 to 1000; no key and no name twice',
+    "keys of 1 to 500 visible ASCII characters without blanks; in a file also {key, name, lane, weight, admin} with a name of " +
+      'up to 100 such characters, "interactive", "batch" or "background", a number from 0.01 to 1000, and true for a key that may use /admin; no key and no name twice',
   );
 
 /** A key without a name is known by its digest, so that it can be told from others and never be shown. */
-export function apiKey({ key, name, lane = "interactive", weight = 1 }: z.infer<typeof withTenant>): ApiKey {
+export function apiKey({
+  key,
+  name,
+  lane = "interactive",
+  weight = 1,
+  admin = false,
+}: z.infer<typeof withTenant>): ApiKey {
   const digest = createHash("sha256").update(key).digest("hex");
-  return { key, name: name ?? `key-${digest.slice(0, 8)}`, lane, weight };
+  return { key, name: name ?? `key-${digest.slice(0, 8)}`, lane, weight, admin };
 }
 
 const isDistinct = (texts: readonly string[]) => new Set(texts).size === texts.length;

@@ -75,60 +75,102 @@ const described: Readonly<Record<ConfigKey, Described>> = {
     perModel: true,
   },
   system: { summary: "system message of a chat that brings none", fromText: text, perModel: true },
+  load: {
+    flag: "--load <when>",
+    summary: "when it is loaded: at the start, or when a request names it",
+    fromText: text,
+    perModel: true,
+  },
+  keepAlive: {
+    flag: "--keep-alive <time>",
+    summary:
+      "how long it stays in memory without a request; 0 = only while requests need it, -1 = until it is unloaded by hand; auto = -1 if it is loaded at the start, else 5m",
+    fromText: text,
+    perModel: true,
+  },
+  replicas: {
+    flag: "--replicas <number>",
+    summary: "engine processes that share its requests",
+    fromText: number,
+    perModel: true,
+  },
   host: { flag: "--host <host>", summary: "address to listen on", fromText: text },
   port: { flag: "--port <number>", summary: "TCP port; 0 = any free one", fromText: number },
-  parallel: { flag: "--parallel <slots>", summary: "requests computed at once", fromText: number },
+  parallel: { flag: "--parallel <slots>", summary: "requests computed at once", fromText: number, perModel: true },
   context: {
     flag: "--context <tokens>",
     summary: "tokens of context of each request, prompt and answer together",
     fromText: number,
+    perModel: true,
   },
   threads: {
     flag: "--threads <number>",
     summary: 'engine threads; "auto" = what this machine or container allows',
     fromText: number,
+    perModel: true,
   },
   engine: {
     flag: "--engine <engine>",
     summary: '"llama", or "fake" for a scripted engine without a model',
     fromText: text,
+    perModel: true,
   },
-  policy: { flag: "--policy <name>", summary: "who is served first where several wait", fromText: text },
+  policy: {
+    flag: "--policy <name>",
+    summary: "who is served first where several wait",
+    fromText: text,
+    perModel: true,
+  },
   targetItl: {
     flag: "--target-itl <target>",
     summary:
       "how far apart prompts may push the tokens of running streams: a multiple of what it is without them, or a time; off = most tokens per second",
     fromText: text,
+    perModel: true,
   },
   cacheMemory: {
     flag: "--cache-memory <size>",
     summary:
       "memory for beginnings of prompts that no slot holds; auto = a sixteenth of what this machine or container has, at most 1 GiB",
     fromText: text,
+    perModel: true,
   },
   maxQueue: {
     flag: "--max-queue <requests>",
     summary: "requests that may wait for a slot; what comes beyond gets 429",
     fromText: number,
+    perModel: true,
   },
   maxQueuedTokens: {
     summary: "tokens of prompts that may wait for a slot; what comes beyond gets 429",
     fromText: number,
+    perModel: true,
   },
   turnTokens: {
     flag: "--turn-tokens <tokens>",
     summary: "tokens of an answer after which it gives its slot to one that waits; 0 = it keeps it to its end",
     fromText: number,
+    perModel: true,
   },
-  ageing: { summary: "seconds after which a lane that was not served moves up by one", fromText: number },
+  ageing: {
+    summary: "seconds after which a lane that was not served moves up by one",
+    fromText: number,
+    perModel: true,
+  },
   sharedPrefixes: {
     summary:
       "system messages, or beginnings of plain prompts, that tenants may take from each other's cache; a variable holds one",
     fromText: (value) => [value],
+    perModel: true,
+  },
+  modelMemory: {
+    flag: "--model-memory <size>",
+    summary: "memory for all models together; auto = what this machine or container has left",
+    fromText: text,
   },
   slowClientTimeout: {
     flag: "--slow-client-timeout <seconds>",
-    summary: "seconds after which a stream is cut off that its client does not read; 0 = never",
+    summary: "seconds after which a client is cut off that reads nothing of its answer; 0 = never",
     fromText: number,
   },
   ssePingInterval: {

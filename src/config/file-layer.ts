@@ -13,22 +13,38 @@ interface Entry {
   readonly value: unknown;
 }
 
-/** The settings of the one model may stand in a list of models, which will hold more of them one day. */
+/** The key of the list of models, and how many it may hold. */
 export const modelsKey = "models";
+export const mostModels = 100;
+
+/** What a file says: of everything, and of each model in its list. */
+export interface FileLayers {
+  readonly shared: Layer;
+  /** Where the list stands, and one layer for each entry, at least one; undefined = there is no list. */
+  readonly models: { readonly place: string; readonly layers: readonly Layer[] } | undefined;
+}
 
 const topKeys = new Map(configKeys.map((key) => [fields[key].file, key]));
 const modelKeys = new Map([...topKeys].filter(([, key]) => fields[key].perModel === true));
+/** What makes an entry the model that it is. */
+const identity: readonly ConfigKey[] = ["model", "name"];
 
 /** Reads a YAML (or JSON, which is YAML) file. Damage, unknown and repeated keys throw `invalid_config` with the line. */
-export function fileLayer(path: string): Layer {
-  const { top, models } = readEntries(path, readConfigFile(path));
-  const layer = new Map<ConfigKey, Setting>();
+export function fileLayers(path: string): FileLayers {
+  const { top, list } = readEntries(path, readConfigFile(path));
+  const shared = new Map<ConfigKey, Setting>();
   for (const entry of top) {
-    if (Object.hasOwn(foreignKeys, entry.name)) addForeign(layer, entry);
-    else addOwn(layer, entry, topKeys);
+    if (Object.hasOwn(foreignKeys, entry.name)) addForeign(shared, entry);
+    else addOwn(shared, entry, topKeys);
   }
-  for (const entry of models) addOwn(layer, entry, modelKeys);
-  return layer;
+  if (list === undefined) return { shared, models: undefined };
+  const layers = list.entries.map((entries) => {
+    // An entry's settings go before those of the file that hold for all, but for what must not be said twice.
+    const layer = new Map([...shared].filter(([key]) => identity.includes(key)));
+    for (const entry of entries) addOwn(layer, entry, modelKeys);
+    return layer;
+  });
+  return { shared, models: { place: list.place, layers } };
 }
 
 function addOwn(layer: Map<ConfigKey, Setting>, entry: Entry, keys: ReadonlyMap<string, ConfigKey>): void {
@@ -55,7 +71,12 @@ function addOnce(layer: Map<ConfigKey, Setting>, key: ConfigKey, setting: Settin
   layer.set(key, setting);
 }
 
-function readEntries(path: string, text: string): { readonly top: Entry[]; readonly models: Entry[] } {
+interface Entries {
+  readonly top: readonly Entry[];
+  readonly list: { readonly place: string; readonly entries: readonly (readonly Entry[])[] } | undefined;
+}
+
+function readEntries(path: string, text: string): Entries {
   const lines = new LineCounter();
   const document = parseYaml(path, text, lines);
   const values = plainValues(path, document);
@@ -63,21 +84,18 @@ function readEntries(path: string, text: string): { readonly top: Entry[]; reado
     Object.entries(object).map(([name, value]) => ({ name, value, place: `${path}:${lineOfKey(node, lines, name)}` }));
   const all = entriesOf(document.contents, values);
   const listed = all.find(({ name }) => name === modelsKey);
-  if (listed === undefined) return { top: all, models: [] };
-  const list = document.get(modelsKey);
-  const model = isSeq(list) ? list.items[0] : undefined;
-  return { top: all.filter((entry) => entry !== listed), models: entriesOf(model, onlyModel(listed)) };
+  if (listed === undefined) return { top: all, list: undefined };
+  const node = document.get(modelsKey);
+  const items = isSeq(node) ? node.items : [];
+  const entries = modelsOf(listed).map((model, index) => entriesOf(items[index], model));
+  return { top: all.filter((entry) => entry !== listed), list: { place: listed.place, entries } };
 }
 
-function onlyModel({ place, value }: Entry): object {
+function modelsOf({ place, value }: Entry): readonly object[] {
   const models = Array.isArray(value) ? (value as unknown[]) : [];
-  if (models.length > 1) {
-    const problem = `${place}: ${modelsKey} has ${models.length} entries; several models in one server come later`;
-    throw failure("invalid_config", { problem });
-  }
-  const [model] = models;
-  if (typeof model === "object" && model !== null && !Array.isArray(model)) return model;
-  throw failure("invalid_config", { problem: `${place}: ${modelsKey} must be a list of one model: "- name: value"` });
+  if (models.length > 0 && models.length <= mostModels && models.every(isObject)) return models;
+  const problem = `${place}: ${modelsKey} must be a list of 1 to ${mostModels} models: "- name: value"`;
+  throw failure("invalid_config", { problem });
 }
 
 /**
@@ -125,5 +143,7 @@ function asConfigError(path: string, error: unknown): Error {
   return failure("invalid_config", { problem: `${path}: ${firstLine(messageOf(error))}` }, error);
 }
 
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 const firstLine = (text: string) => text.split("\n", 1)[0]!;

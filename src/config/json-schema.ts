@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { configKeys, fields } from "./fields.ts";
-import { modelsKey } from "./file-layer.ts";
+import { modelsKey, mostModels } from "./file-layer.ts";
 import { describeForeign, foreignKeys } from "./foreign-names.ts";
 import { configSchema, type ConfigKey } from "./schema.ts";
 
@@ -14,10 +14,10 @@ export function configJsonSchema(): object {
     properties: {
       ...propertiesOf(() => true),
       [modelsKey]: {
-        description: "the model with its settings; several models in one server come later",
+        description: "the models, each with its settings; those that it leaves out are taken from the top of the file",
         type: "array",
         minItems: 1,
-        maxItems: 1,
+        maxItems: mostModels,
         items: model,
       },
       ...Object.fromEntries(

@@ -48,10 +48,12 @@ test("keys come as a list from each layer; the highest layer replaces the others
 });
 
 test("a key in a file may say whose it is; one that does not is known by its digest", () => {
-  const text = "api_keys:\n  - plain\n  - {key: k, name: nightly, lane: batch, weight: 0.5}\n";
+  const text =
+    "api_keys:\n  - plain\n  - {key: k, name: nightly, lane: batch, weight: 0.5}\n  - {key: o, name: operator, admin: true}\n";
   expect(load(text)().config.apiKeys).toEqual([
-    { key: "plain", name: "key-a116c9ed", lane: "interactive", weight: 1 },
-    { key: "k", name: "nightly", lane: "batch", weight: 0.5 },
+    { key: "plain", name: "key-a116c9ed", lane: "interactive", weight: 1, admin: false },
+    { key: "k", name: "nightly", lane: "batch", weight: 0.5, admin: false },
+    { key: "o", name: "operator", lane: "interactive", weight: 1, admin: true },
   ]);
 });
 
@@ -133,6 +135,34 @@ test("refused in a file: endless nesting, and too much of anything", () => {
   expect(load(`# ${"x".repeat(100_000)}`)).toThrow(/larger than/);
 });
 
+test("each model of a list has its own settings; the rest of the file, variables and options hold for all", () => {
+  const text = `context: 512
+temperature: 0.5
+models:
+  - name: small
+    model: ./a.gguf
+    context: 1024
+  - name: large
+    model: ./b.gguf
+    load: on_demand
+    keep_alive: 1h30m
+    replicas: 2
+`;
+  const { config, models, origins } = loadConfig({ config: file(text), threads: "1" }, { MILLRACE_TOP_P: "0.5" });
+  const shared = { temperature: 0.5, topP: 0.5, threads: 1, port: 8000 };
+  const small = { name: "small", model: "./a.gguf", context: 1024, load: "eager", keepAlive: "auto", replicas: 1 };
+  const large = { name: "large", model: "./b.gguf", context: 512, load: "on_demand", keepAlive: "1h30m", replicas: 2 };
+  expect(models.map((model) => model.config)).toMatchObject([
+    { ...shared, ...small },
+    { ...shared, ...large },
+  ]);
+  expect([config, origins]).toEqual([models[0]!.config, models[0]!.origins]);
+  expect(models.map((model) => model.origins.context.place.slice(-2))).toEqual([":6", ":1"]);
+  const both = () => loadConfig({ config: file(text), model: "c" }, {});
+  expect(both).toThrow(/--model is about one model, and models \(.*:3\) lists 2; leave out one of the two/);
+  expect(loadConfig({}, {}).models).toHaveLength(1);
+});
+
 test("the settings of the one model may stand in a list", () => {
   const text = "port: 1\nmodels:\n  - name: small\n    model: ./a.gguf\n    temperature: 0.2\n    stop: [a, b]\n";
   const { config, origins } = loadConfig({ config: file(text), name: "tiny" }, { MILLRACE_TOP_P: "0.5" });
@@ -145,14 +175,20 @@ test("the settings of the one model may stand in a list", () => {
 });
 
 test.each([
+  ["none", "port: 1\nmodels: []\n", /:2: models must be a list of 1 to 100 models/],
+  ["no list", "models: {name: a}\n", /must be a list of 1 to 100 models/],
+  ["a list of names", "models: [a]\n", /must be a list of 1 to 100 models/],
+  ["a name beside a model", "models: [{name: a}, b]\n", /must be a list of 1 to 100 models/],
   [
-    "two of them",
-    "models: [{name: a}, {name: b}]\n",
-    /:1: models has 2 entries; several models in one server come later/,
+    "a wrong value in the second",
+    "models:\n  - name: a\n  - name: b\n    parallel: 0\n",
+    /parallel is 0 \(from .*:4\)/,
   ],
-  ["none", "port: 1\nmodels: []\n", /:2: models must be a list of one model/],
-  ["no list", "models: {name: a}\n", /must be a list of one model/],
-  ["a list of names", "models: [a]\n", /must be a list of one model/],
+  [
+    "a time without a unit that exists",
+    "models:\n  - keep_alive: 5 minutes\n",
+    /keep_alive is '5 minutes' .*"auto", sec/,
+  ],
   ["a misspelt key", "models:\n  - name: a\n    temprature: 1\n", /"temprature" at .*:3; did you mean temperature\?/],
   ["a key of the server", "models:\n  - name: a\n    port: 1\n", /unknown key "port" at .*:3; known: model, name/],
   ["a wrong type", "models:\n  - temperature: hot\n", /temperature is 'hot' \(from .*:2\)/],

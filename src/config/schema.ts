@@ -3,6 +3,7 @@ import { policyNames } from "../core/scheduling.ts";
 import { apiKeysSchema } from "./api-keys.ts";
 import { bytesOf } from "./byte-size.ts";
 import { interTokenTarget } from "./inter-token-target.ts";
+import { keepAliveMs } from "./keep-alive.ts";
 
 const wholeNumber = (from: number, to: number) =>
   z.int().min(from).max(to).describe(`a whole number from ${from} to ${to}`);
@@ -24,7 +25,11 @@ const optional = <T extends z.ZodType>(schema: T) => schema.optional().describe(
 
 const stopText = z.string().min(1).max(1000);
 
-const mostCacheMemory = 2 ** 44;
+const mostMemory = 2 ** 44;
+const memory = z
+  .union([z.string(), z.number()])
+  .refine((value) => value === "auto" || (bytesOf(value) ?? Infinity) <= mostMemory)
+  .describe('"auto", or a size up to 16TiB like "1GB", "512MiB" or 0');
 
 /** Every setting of the program, checked. A description says what is accepted: it becomes part of the error. */
 export const configSchema = z.strictObject({
@@ -45,6 +50,12 @@ export const configSchema = z.strictObject({
       .describe("a text of 1 to 1000 characters, or a list of up to 16 of them"),
   ),
   system: optional(z.string().min(1).max(50_000).describe("a text of 1 to 50000 characters")),
+  load: z.enum(["eager", "on_demand"]).describe('"eager" or "on_demand"'),
+  keepAlive: z
+    .union([z.string(), z.number()])
+    .refine((value) => value === "auto" || keepAliveMs(value) !== undefined)
+    .describe('"auto", seconds, or a time like "5m" or "1h30m"'),
+  replicas: wholeNumber(1, 64),
   host: line(253)
     .regex(/^[A-Za-z0-9._:%-]*$/)
     .describe("a host name or an IP address (IPv6 without brackets)"),
@@ -60,10 +71,7 @@ export const configSchema = z.strictObject({
     .union([z.string(), z.number()])
     .refine((value) => interTokenTarget(value) !== undefined)
     .describe('"off", a multiple like "3x" (1x to 1000x), or milliseconds like "100ms" (up to 3600000)'),
-  cacheMemory: z
-    .union([z.string(), z.number()])
-    .refine((value) => value === "auto" || (bytesOf(value) ?? Infinity) <= mostCacheMemory)
-    .describe('"auto", or a size up to 16TiB like "1GB", "512MiB" or 0'),
+  cacheMemory: memory,
   maxQueue: wholeNumber(0, 1_000_000),
   maxQueuedTokens: wholeNumber(1, 2 ** 40),
   turnTokens: wholeNumber(0, 1_048_576),
@@ -73,6 +81,7 @@ export const configSchema = z.strictObject({
     .max(100)
     .readonly()
     .describe("a list of up to 100 texts of 1 to 50000 characters"),
+  modelMemory: memory,
   slowClientTimeout: number(0, 86_400),
   ssePingInterval: number(0, 86_400),
   requestTimeout: number(0, 86_400),

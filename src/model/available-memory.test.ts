@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { availableMemory, memoryLimit } from "./available-memory.ts";
+import { availableMemory, memoryLimit, memoryWithout } from "./available-memory.ts";
 
 const roots: string[] = [];
 afterEach(async () => {
@@ -36,6 +36,7 @@ test("the tightest of all enclosing groups counts, and cache that can be dropped
     "sys/fs/cgroup/outer/memory.stat": "anon 1\ninactive_file 200000\nactive_file 3\n",
   });
   expect(availableMemory(root)).toBe(250_000);
+  expect(memoryWithout(600_000, root)).toBe(850_003);
   expect(memoryLimit(root)).toBe(1_000_000);
 });
 

@@ -8,9 +8,22 @@ import { dirname, join } from "node:path";
  * where `/proc` and `/sys` are.
  */
 export function availableMemory(root = "/"): number {
+  return left(root, ({ unused }) => [unused]);
+}
+
+/**
+ * Bytes that could be taken if some processes were not there that now hold `anonymous` bytes of their own. Page cache
+ * that is in use counts as free as well: it may be in use by them.
+ */
+export function memoryWithout(anonymous: number, root = "/"): number {
+  return anonymous + left(root, ({ unused, used }) => [unused, used]);
+}
+
+/** `droppable`: the fields of a group's `memory.stat` that count as free. */
+function left(root: string, droppable: (group: ControlGroup) => readonly string[]): number {
   const machine = fieldOf(read(join(root, "proc/meminfo")), "MemAvailable:");
   const groups = controlGroups(root)
-    .map(leftInGroup)
+    .map((group) => leftInGroup(group, droppable(group)))
     .filter((left) => left !== undefined);
   return Math.max(0, Math.min(machine === undefined ? freemem() : machine * 1024, ...groups));
 }
@@ -28,15 +41,17 @@ interface ControlGroup {
   readonly folder: string;
   readonly limit: string;
   readonly usage: string;
-  /** Field of `memory.stat`: cache that was not used for long. */
-  readonly droppable: string;
+  /** Fields of `memory.stat`: page cache that was not used for long, and the rest of it. */
+  readonly unused: string;
+  readonly used: string;
 }
 
-const version2 = { limit: "memory.max", usage: "memory.current", droppable: "inactive_file" };
+const version2 = { limit: "memory.max", usage: "memory.current", unused: "inactive_file", used: "active_file" };
 const version1 = {
   limit: "memory.limit_in_bytes",
   usage: "memory.usage_in_bytes",
-  droppable: "total_inactive_file",
+  unused: "total_inactive_file",
+  used: "total_active_file",
 };
 
 /** The process's groups and all above them: each may have a limit. Files that do not exist say nothing. */
@@ -62,11 +77,12 @@ function limitOf(group: ControlGroup): number | undefined {
   return Number.isNaN(limit) ? undefined : limit;
 }
 
-function leftInGroup(group: ControlGroup): number | undefined {
+function leftInGroup(group: ControlGroup, droppable: readonly string[]): number | undefined {
   const limit = limitOf(group);
   const usage = Number.parseInt(read(join(group.folder, group.usage)) ?? "", 10);
   if (limit === undefined || Number.isNaN(usage)) return undefined;
-  return limit - usage + (fieldOf(read(join(group.folder, "memory.stat")), group.droppable) ?? 0);
+  const stat = read(join(group.folder, "memory.stat"));
+  return limit - usage + droppable.reduce((sum, field) => sum + (fieldOf(stat, field) ?? 0), 0);
 }
 
 function fieldOf(text: string | undefined, name: string): number | undefined {

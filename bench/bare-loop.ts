@@ -5,7 +5,7 @@ import { FlatBatch } from "../src/engine/llama/flat-batch.ts";
 import { loadModel, newContext } from "../src/engine/llama/load-model.ts";
 import { addressOf, viewFloats, type Native, type Pointer } from "../src/engine/llama/native.ts";
 import { findLibrary, openLibrary, platformDirectory } from "../src/engine/llama/platform-library.ts";
-import { ThreadPool } from "../src/engine/llama/thread-pool.ts";
+import { ThreadPools } from "../src/engine/llama/thread-pools.ts";
 import { promptOf, ratesOf, type Burst, type Rates } from "../src/bench/engine/burst.ts";
 
 type Stretch = Omit<BatchItem, "outputs">;
@@ -28,8 +28,7 @@ export class BareLoop {
     const model = loadModel(native, plan, { library, onProgress: () => {} });
     const contextPerSlot = plan.contextPerSlot;
     this.#context = newContext(native, plan, { model, contextPerSlot, abortFlag: addressOf(this.#neverAborts) });
-    const pool = new ThreadPool(native, backend.backend, plan);
-    native.attachThreadPool(this.#context, pool.address, pool.address);
+    new ThreadPools(native, backend.backend, plan).attach(this.#context, plan.threads);
     this.#native = native;
     this.#memory = native.memory(this.#context)!;
     this.#vocabularySize = native.vocabularySize(native.vocabulary(model));

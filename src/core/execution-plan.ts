@@ -11,7 +11,7 @@ export interface ExecutionPlan {
   /** Threads for decode steps and for batches with a prefill. */
   readonly threads: number;
   readonly batchThreads: number;
-  /** How long pool threads spin before they sleep: 0 (sleep at once) .. 100. */
+  /** How long pool threads spin before they sleep: 0 (sleep at once) .. 100, in 131,072 pauses of the CPU. */
   readonly poll: number;
   /** CPUs to pin to; undefined = wherever the system puts the threads. */
   readonly cpuMask: readonly number[] | undefined;
@@ -49,7 +49,7 @@ export function defaultPlan(modelFile: string, threads: number): ExecutionPlan {
     task: "generate",
     threads,
     batchThreads: threads,
-    poll: 50,
+    poll: 1, // 1-8 ms: from one step to the next, and not into the steps of another engine
     cpuMask: undefined,
     cpuVariant: undefined,
     slots: 8,

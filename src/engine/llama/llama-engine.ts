@@ -11,7 +11,7 @@ import { decodeResults } from "./native-constants.ts";
 import { addressOf, type Native, type Pointer } from "./native.ts";
 import { findLibrary, openLibrary, platformDirectory } from "./platform-library.ts";
 import { SequenceMemory } from "./sequence-memory.ts";
-import { ThreadPool } from "./thread-pool.ts";
+import { ThreadPools } from "./thread-pools.ts";
 
 /** Loads the plan's model on this thread. `onProgress` gets 0..1. Throws MillraceError. */
 export function openLlamaEngine(plan: ExecutionPlan, onProgress: (fraction: number) => void): Engine {
@@ -45,7 +45,7 @@ class LlamaEngine implements Engine {
   readonly #native: Native;
   readonly #model: Pointer;
   readonly #context: Pointer;
-  readonly #pool: ThreadPool;
+  readonly #pools: ThreadPools;
   readonly #memory: SequenceMemory;
   readonly #batch: FlatBatch;
   readonly #rows: LogitsRows;
@@ -75,12 +75,11 @@ class LlamaEngine implements Engine {
     this.#model = model;
     this.#context = newContext(native, plan, { model, contextPerSlot, abortFlag: addressOf(this.abortFlag) });
     try {
-      this.#pool = new ThreadPool(native, backend.backend, plan);
+      this.#pools = new ThreadPools(native, backend.backend, plan);
     } catch (error) {
       native.freeContext(this.#context);
       throw error;
     }
-    native.attachThreadPool(this.#context, this.#pool.address, this.#pool.address);
     this.#memory = new SequenceMemory(native, this.#context, { plan, capabilities });
     this.#batch = new FlatBatch({
       tokens: native.batchLimit(this.#context),
@@ -152,7 +151,7 @@ class LlamaEngine implements Engine {
     this.#open = false;
     this.#native.detachThreadPool(this.#context);
     this.#native.freeContext(this.#context);
-    this.#pool[Symbol.dispose]();
+    this.#pools[Symbol.dispose]();
     this.#native.freeModel(this.#model);
   }
 
@@ -162,7 +161,7 @@ class LlamaEngine implements Engine {
     const planned = prefill ? batchThreads : threads;
     const wanted = this.#threadLimit < threads ? Math.min(planned, this.#threadLimit) : planned;
     if (wanted === this.#threads) return;
-    this.#native.setThreads(this.#context, wanted, wanted);
+    this.#pools.attach(this.#context, wanted);
     this.#threads = wanted;
   }
 

@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["src/**/*.test.ts", "page/*.test.ts", "test/*.test.ts"] } },
+      { test: { name: "unit", include: ["src/**/*.test.ts", "page/*.test.ts", "test/*.test.ts", "bench/*.test.ts"] } },
       {
         test: { name: "contract", include: ["test/contracts/*.test.ts"], testTimeout: 60_000, fileParallelism: false },
       },

@@ -1,9 +1,10 @@
 import { machineFacts } from "../src/bench/machine.ts";
 
 /** Loaded when asked for: one bench needs a built program, another a model. */
-const benches: Record<string, () => Promise<(args: readonly string[]) => Promise<void>>> = {
+const benches: Record<string, () => Promise<(args: readonly string[]) => void | Promise<void>>> = {
   engine: async () => (await import("./engine.ts")).engine,
   neighbour: async () => (await import("./neighbour.ts")).neighbour,
+  plots: async () => (await import("./plots.ts")).plots,
   "plan-step": async () => (await import("./plan-step.ts")).planStep,
   sampling: async () => (await import("./sampling.ts")).sampling,
   "step-cost": async () => (await import("./step-cost.ts")).stepCost,

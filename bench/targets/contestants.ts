@@ -34,5 +34,5 @@ export async function contest(bench: TargetBench, { measure, bound: least, ...op
 }
 
 export function turnOf(result: LoadResult): Turn {
-  return { metrics: metricsOf(summarizeLoad(result)), samples: result.samples };
+  return { metrics: metricsOf(summarizeLoad(result)), loads: { clients: result.samples } };
 }

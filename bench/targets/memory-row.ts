@@ -23,7 +23,7 @@ export const row7: Row = {
       shown: ["resident_mib_before", "resident_mib", "failed"],
       requirements: [
         {
-          of: "row 7",
+          of: "resident memory",
           values: ratios(turns, "resident_mib", [ours, theirs]).slice(-1),
           unit: "of llama-server's, after the last round",
           target: { atMost: 0.5 },

@@ -22,13 +22,13 @@ export const row4: Row = {
       shown: ["output_throughput", "p50_ttft_ms", "p95_ttft_ms", "p50_tpot_ms", "p99_itl_ms", "failed", "reconnects"],
       requirements: [
         {
-          of: "row 4, p95 TTFT",
+          of: "p95 TTFT",
           values: ratios(turns, "p95_ttft_ms", [ours, theirs]),
           unit: "of llama-server's",
           target: { atMost: 0.6 },
         },
         {
-          of: "row 4, failures",
+          of: "failures",
           values: [valuesOf(turns, ours, "failed").reduce((sum, failed) => sum + failed, 0)],
           unit: "in all rounds",
           target: { atMost: 0 },

@@ -63,7 +63,7 @@ export async function quietBesideBusy(server: MeasuredServer, { quiet, busy, see
       busy_output_throughput: other.outputThroughput,
       failed: quietAlone.failed + quietBeside.failed + other.failed,
     },
-    samples: [...alone.samples, ...beside.samples],
+    loads: { alone: alone.samples, beside: beside.samples },
   };
 }
 

@@ -25,8 +25,8 @@ export type Metrics = Readonly<Record<string, number>>;
 /** What one variant measured in one round. */
 export interface Turn {
   readonly metrics: Metrics;
-  /** Where it was a load: each request. */
-  readonly samples?: readonly LoadSample[];
+  /** Each request, by the load that it was part of. */
+  readonly loads?: Readonly<Record<string, readonly LoadSample[]>>;
 }
 
 /** The n-th turns of all variants are of the same round. */

@@ -21,7 +21,7 @@ export const row9: Row = {
       shown: quietShown,
       requirements: [
         {
-          of: "row 9, interactive p95 TTFT",
+          of: "interactive p95 TTFT",
           values: valuesOf(turns, ours, "beside_to_alone"),
           unit: "of being alone",
           target: { atMost: 1.5 },
@@ -57,13 +57,13 @@ export const row10: Row = {
       shown: [...quietShown, "served_share_of_first", "served_difference", "served_bound"],
       requirements: [
         {
-          of: "row 10, light's p95 TTFT",
+          of: "light's p95 TTFT",
           values: value("beside_to_alone"),
           unit: "of being alone",
           target: { atMost: 3 },
         },
         {
-          of: "row 10, difference of tokens served while both wait",
+          of: "difference of tokens served while both wait",
           values: value("served_difference_to_bound"),
           unit: "of the paper's bound",
           target: { atMost: 1 },

@@ -75,13 +75,13 @@ function shortPrompts({ number, title, asked }: Omit<Row, "run"> & { readonly as
         shown: [...shown, "cached_tokens_share"],
         requirements: [
           {
-            of: `row ${number}`,
+            of: "tokens/s",
             values: ratios(turns, "output_throughput", [ours, bound]),
             unit: "of the bound",
             target: { atLeast: 0.9 },
           },
           {
-            of: `row ${number}, p50 TTFT`,
+            of: "p50 TTFT",
             values: ratios(turns, "p50_ttft_ms", [ours, theirs]),
             unit: "of llama-server's",
             target: { atMost: 0.6 },
@@ -117,14 +117,14 @@ export const row3: Row = {
       turns,
       shown,
       requirements: [
-        { of: "row 3, off", values: throughput(ours), unit: "of the bound", target: { atLeast: 0.95 } },
+        { of: "off: requests/s", values: throughput(ours), unit: "of the bound", target: { atLeast: 0.95 } },
         {
-          of: "row 3, 100ms, p99 ITL",
+          of: "100ms: p99 ITL",
           values: valuesOf(turns, within100, "p99_itl_ms"),
           unit: "ms",
           target: { atMost: 110 },
         },
-        { of: "row 3, 100ms", values: throughput(within100), unit: "of the bound", target: { atLeast: 0.85 } },
+        { of: "100ms: requests/s", values: throughput(within100), unit: "of the bound", target: { atLeast: 0.85 } },
       ],
     };
   },

@@ -2,7 +2,7 @@ import { show, summarize } from "../../src/bench/statistics.ts";
 
 /** What a row promises. It holds if the median over the rounds does. */
 export interface Requirement {
-  /** "row 1, TTFT" */
+  /** "p50 TTFT" */
   readonly of: string;
   /** One for each round; none = it was not measured. */
   readonly values: readonly number[];
@@ -11,15 +11,18 @@ export interface Requirement {
   readonly target: { readonly atLeast: number } | { readonly atMost: number };
 }
 
-/** "row 1: 0.93 [0.91 .. 0.95] of the bound (target >= 0.90) ok" */
-export function verdictOf({ of, values, unit, target }: Requirement): string {
+/** A requirement in words, as cells of a table: what, its target, what was measured, whether that holds. */
+export type Verdict = readonly [what: string, target: string, measured: string, verdict: string];
+
+/** "tokens/s of the bound", "≥ 0.90", "0.93 [0.91 .. 0.95]", "ok" */
+export function verdictOf({ of, values, unit, target }: Requirement): Verdict {
   const [sign, limit] = "atLeast" in target ? (["≥", target.atLeast] as const) : (["≤", target.atMost] as const);
   const digits = limit >= 10 ? 0 : 2;
-  const wanted = `(target ${sign} ${limit.toFixed(digits)})`;
-  if (values.length === 0) return `${of}: not measured ${unit} ${wanted}`;
+  const head = [`${of} ${unit}`, `${sign} ${limit.toFixed(digits)}`] as const;
+  if (values.length === 0) return [...head, "-", "not measured"];
   const summary = summarize(values);
   const holds = (value: number) => ("atLeast" in target ? value >= limit : value <= limit);
   const sure = holds(summary.low) === holds(summary.high);
   const verdict = `${holds(summary.median) ? "ok" : "MISSED"}${sure ? "" : ", the target lies in the interval"}`;
-  return `${of}: ${show(summary, digits)} ${unit} ${wanted} ${verdict}`;
+  return [...head, show(summary, digits), verdict];
 }

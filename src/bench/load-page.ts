@@ -1,7 +1,7 @@
 import type { LoadResult, LoadSample } from "./load-result.ts";
 import { figureRows, timeRows, timeTitles } from "./load-report.ts";
 import type { LoadSummary, TimeName } from "./load-summary.ts";
-import { cumulative, type Plot, type Series } from "./plot.ts";
+import { cumulative, thinned, type Plot, type Series } from "./plot.ts";
 import type { ReportBlock, ReportPage } from "./report-page.ts";
 import { timesOf, type RequestTimes } from "./request-times.ts";
 
@@ -56,14 +56,6 @@ function distribution(
     y: { label: "part" },
     series: series.map((one) => ({ ...one, style: "step" })),
   };
-}
-
-const plotted = 500;
-
-/** Of many points so many, evenly: nobody sees more. The last one stays. */
-function thinned<T>(points: readonly T[]): T[] {
-  const stride = Math.ceil(points.length / plotted);
-  return points.filter((_, i) => (points.length - 1 - i) % stride === 0);
 }
 
 const slices = 60;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { linearScale, logScale } from "./plot-scale.ts";
-import { cumulative, plot, type Plot, type Series } from "./plot.ts";
+import { cumulative, plot, thinned, type Plot, type Series } from "./plot.ts";
 
 const aSeries = (over: Partial<Series> = {}): Series => ({
   name: "measured",
@@ -40,6 +40,13 @@ describe("a plot", () => {
     );
     expect(count(plot(aPlot({ series: [aSeries({ style: "marked" })] })), /<circle/g)).toBe(3);
     expect(count(plot(aPlot()), /<circle/g)).toBe(0);
+  });
+
+  test("draws points that nothing joins, and shows one in the legend", () => {
+    const svg = plot(aPlot({ series: [aSeries({ style: "points" })] }));
+    expect(svg).toMatch(/class="points c0" d="(M[\d.]+ [\d.]+h0){3}"/);
+    expect(svg).toMatch(/class="points c0" d="M[\d.]+ [\d.]+h0"/);
+    expect(svg).not.toContain('class="line');
   });
 
   test("shows a single point, and says so when there is nothing", () => {
@@ -145,4 +152,11 @@ test("the cumulative curve rises from 0 to 1 at the values", () => {
     { x: 3, y: 1 },
   ]);
   expect(cumulative([])).toEqual([]);
+});
+
+test("of many points some are left, evenly, and always the last", () => {
+  const many = Array.from({ length: 1001 }, (_, i) => i);
+  expect(thinned(many, 11)).toEqual([90, 181, 272, 363, 454, 545, 636, 727, 818, 909, 1000]);
+  expect(thinned([1, 2, 3], 5)).toEqual([1, 2, 3]);
+  expect(thinned([], 5)).toEqual([]);
 });

@@ -8,10 +8,10 @@ export interface Point {
 
 export interface Series {
   readonly name: string;
-  /** In the order in which they are joined. Those with a value that is no number, or that a log axis lacks, are left out. */
+  /** In the order in which they are joined, if they are. Those with a value that is no number, or that a log axis lacks, are left out. */
   readonly points: readonly Point[];
-  /** `line` joins the points; `marked` also shows each; `step` keeps a value until the next. Default: `line`. */
-  readonly style?: "line" | "marked" | "step";
+  /** `line` joins the points; `marked` also shows each, `points` only that; `step` keeps a value until the next. Default: `line`. */
+  readonly style?: "line" | "marked" | "points" | "step";
 }
 
 interface Axis {
@@ -43,6 +43,7 @@ const style = `<style>
 .plot{background:#fff;color:#1a2321;font:13px system-ui,sans-serif}
 .plot text{fill:currentColor}.plot .ground{fill:#fff}.plot .grid{stroke:#d7dcd9}.plot .frame{stroke:#586460;fill:none}
 .plot .title{font-weight:600;font-size:15px}.plot .line{fill:none;stroke-width:2;stroke-linejoin:round}
+.plot .points{stroke-width:5;stroke-linecap:round;stroke-opacity:.7}
 ${colours.map((colour, i) => `.plot .c${i}{stroke:${colour};color:${colour}}`).join("")}
 @media (prefers-color-scheme:dark){.plot{background:#1a2120;color:#e5ebe9}
 .plot .ground{fill:#1a2120}.plot .grid{stroke:#35403d}.plot .frame{stroke:#9aa8a3}
@@ -77,6 +78,12 @@ export function cumulative(values: readonly number[]): Point[] {
   const sorted = values.toSorted((a, b) => a - b);
   const points = sorted.map((x, i) => ({ x, y: (i + 1) / sorted.length }));
   return points.length === 0 ? [] : [{ x: sorted[0]!, y: 0 }, ...points];
+}
+
+/** Of many points so many at most, evenly: nobody sees more. The last one stays. */
+export function thinned<T>(points: readonly T[], most = 500): T[] {
+  const stride = Math.ceil(points.length / most);
+  return points.filter((_, i) => (points.length - 1 - i) % stride === 0);
 }
 
 function placeable(x: Axis, y: Axis): (point: Point) => boolean {
@@ -119,6 +126,7 @@ function yAxis({ label }: Axis, scale: Scale): string[] {
 
 function curve({ points, style }: Series, index: number, scales: { x: Scale; y: Scale }): string {
   const places = points.map((point) => ({ x: across(scales.x, point.x), y: upwards(scales.y, point.y) }));
+  if (style === "points") return dots(places, index);
   const path = places.map(({ x, y }, i) => (i === 0 ? `M${x} ${y}` : style === "step" ? `H${x}V${y}` : `L${x} ${y}`));
   const line = path.length === 0 ? "" : `<path class="line ${look(index)}" d="${path.join("")}"/>`;
   // A line of one point cannot be seen.
@@ -131,12 +139,21 @@ function curve({ points, style }: Series, index: number, scales: { x: Scale; y: 
   );
 }
 
+/** A line of no length has round ends: a dot in few characters. */
+function dots(places: readonly Point[], index: number): string {
+  return `<path class="points ${classOf(index)}" d="${places.map(({ x, y }) => `M${x} ${y}h0`).join("")}"/>`;
+}
+
 function legendOf(series: readonly Series[]): { rows: number; marks: string[] } {
   const columns = series.some(({ name }) => name.length > 42) ? 1 : 2;
-  const marks = series.map(({ name }, index) => {
+  const marks = series.map(({ name, style }, index) => {
     const x = area.left + ((index % columns) * (area.right - area.left)) / 2;
     const y = legendTop + Math.floor(index / columns) * legendRow;
-    return `<path class="line ${look(index)}" d="M${x} ${y - 4}h34"/>${text({ x: x + 42, y }, name)}`;
+    const sample =
+      style === "points"
+        ? dots([{ x: x + 17, y: y - 4 }], index)
+        : `<path class="line ${look(index)}" d="M${x} ${y - 4}h34"/>`;
+    return sample + text({ x: x + 42, y }, name);
   });
   return { rows: Math.ceil(series.length / columns), marks };
 }

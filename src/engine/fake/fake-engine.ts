@@ -1,4 +1,4 @@
-import { writeSync } from "node:fs";
+import { closeSync, writeSync } from "node:fs";
 import { failure } from "../../core/errors.ts";
 import type { ExecutionPlan } from "../../core/execution-plan.ts";
 import type { Batch, BatchItem, Capabilities, Engine, EngineInfo, SavedSequence, StepOutput } from "../engine.ts";
@@ -13,6 +13,16 @@ import { Script } from "./script.ts";
 import { SlotMemory } from "./slot-memory.ts";
 
 const trainedContext = 32_768;
+/** File descriptor of an engine process's pipe to its server. */
+const channel = 3;
+
+const crashes: Readonly<Record<FakeOptions["crash"], () => void>> = {
+  kill: () => process.kill(process.pid, "SIGKILL"),
+  abort: () => process.abort(),
+  segv: () => process.kill(process.pid, "SIGSEGV"),
+  garbage: () => writeSync(channel, '{"type":"step","events":[{"id":7}\n'),
+  hangup: () => closeSync(channel),
+};
 
 /**
  * An engine without a model, in the same process and with the same rules: it says words that depend on the tokens
@@ -177,8 +187,7 @@ class FakeEngine implements Engine {
     const computes = ({ tokens, from, count }: BatchItem) => tokens.subarray(from, from + count).includes(poisonToken);
     if (this.#steps !== crashAtStep && !(poisonToken > 0 && batch.some(computes))) return;
     writeSync(2, `fake engine: crashes at step ${this.#steps}, as told\n`);
-    if (crash === "abort") process.abort();
-    process.kill(process.pid, crash === "segv" ? "SIGSEGV" : "SIGKILL");
+    crashes[crash]();
   }
 }
 

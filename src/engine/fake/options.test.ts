@@ -36,7 +36,7 @@ test.each([
   ["seed=-1", "'seed' must be a whole number, 0 or more"],
   ["window=4", "'window' must be 0 or at least 8"],
   ["chat=yes", "'chat' must be 0 or 1"],
-  ["crash=boom", "'crash' must be kill, abort or segv"],
+  ["crash=boom", "'crash' must be one of kill, abort, segv, garbage, hangup"],
   ["script={", "'script' must be JSON"],
   ["script=[1]", "'script' must be a JSON object of texts"],
   ['script={"a":1}', "'script'"],

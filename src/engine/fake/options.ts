@@ -22,6 +22,8 @@ const replies = z
   })
   .pipe(z.array(z.tuple([z.string(), z.string({ error: texts })], { error: texts }), { error: texts }));
 
+const crashes = ["kill", "abort", "segv", "garbage", "hangup"] as const;
+
 const schema = z.strictObject({
   /** Different seeds are different models: they answer with other words. */
   seed: whole.default(1),
@@ -43,7 +45,8 @@ const schema = z.strictObject({
   loadMs: amount.default(0),
   loadFails: flag.default(false),
   crashAtStep: whole.default(0),
-  crash: z.enum(["kill", "abort", "segv"], { error: "must be kill, abort or segv" }).default("kill"),
+  /** `garbage` and `hangup` do not end the process, but its talk with the server. */
+  crash: z.enum(crashes, { error: `must be one of ${crashes.join(", ")}` }).default("kill"),
   /** A step that computes this token crashes; 0 = none does. */
   poisonToken: whole.default(0),
   /** The step never ends, except through the abort flag. */

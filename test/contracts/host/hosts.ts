@@ -9,17 +9,21 @@ import { someSampling } from "../../../src/inference/testing.ts";
 export const silent = pino({ level: "silent" });
 export const never = new AbortController().signal;
 
-/** A host over a fake engine in a process of its own, with four slots. */
-export function startHost(engine: string, limits: Partial<LivenessLimits> = {}): EngineHost {
-  const plan = { ...defaultPlan("fake-model", 2), slots: 4 };
+/** A host over a fake engine in a process of its own. */
+export function startHost(engine: string, limits: Partial<LivenessLimits> = {}, slots = 4): EngineHost {
+  const plan = { ...defaultPlan("fake-model", 2), slots };
   return EngineHost.start(
     { engine, plan },
     { modelId: "fake", scheduling: defaultScheduling, logger: silent, limits: { ...livenessLimits, ...limits } },
   );
 }
 
-export async function readyHost(engine: string, limits: Partial<LivenessLimits> = {}): Promise<EngineHost> {
-  const host = startHost(engine, limits);
+export async function readyHost(
+  engine: string,
+  limits: Partial<LivenessLimits> = {},
+  slots?: number,
+): Promise<EngineHost> {
+  const host = startHost(engine, limits, slots);
   await host.ready();
   return host;
 }

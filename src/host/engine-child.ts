@@ -5,7 +5,7 @@ import { systemClock } from "../core/clock.ts";
 import { Channel } from "./channel.ts";
 import { diedByItself, exitInWords } from "./exit-in-words.ts";
 import { Liveness, type LivenessLimits, type Verdict } from "./liveness.ts";
-import { parseEngineMessage } from "./message-schemas.ts";
+import { parseEngineMessage, ProtocolError } from "./message-schemas.ts";
 import type { EngineMessage, HostMessage } from "./messages.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 import { NativeLog } from "./native-log.ts";
@@ -107,9 +107,9 @@ export class EngineChild {
     }
   }
 
-  /** A process without a channel is of no use; usually it is just dying. */
+  /** A process without a channel is of no use; usually it is just dying, and why is told by its end. */
   #onChannelEnd(error: Error | undefined): void {
-    if (error !== undefined) return this.kill(`its channel broke: ${error.message}`);
+    if (error instanceof ProtocolError) return this.kill(`its channel broke: ${error.message}`);
     setTimeout(() => {
       if (this.#process.exitCode === null && this.#process.signalCode === null) this.kill("it closed its channel");
     }, drainMs).unref();

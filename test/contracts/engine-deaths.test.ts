@@ -139,10 +139,10 @@ test.each(Object.entries(points))("%s", async (_name, { engine, slots, requests,
     const { pid } = host;
     process.kill(pid!, signal);
     const answers = await Promise.all(readings.map(({ answer }) => answer));
-    expect(host.pid, signal).not.toBe(pid);
+    expect(host.pid).not.toBe(pid);
     for (const [i, request] of asked.entries()) {
       const expected = await collectAll(reference.generate({ ...request, id: `${request.id}-whole` }, never));
-      expect(comparable(answers[i]!), `${signal}: ${request.id}`).toEqual(comparable(expected));
+      expect({ signal, ...comparable(answers[i]!) }).toEqual({ signal, ...comparable(expected) });
     }
   }
 });

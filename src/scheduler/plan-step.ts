@@ -57,12 +57,15 @@ export function planStep(state: SchedulerState, question: StepQuestion): StepPla
   );
 }
 
+/** Tokens of short prompts in one step: beyond that, what a pass costs beside its tokens is a few percent. */
+const mostTogether = 4 * tileTokens;
+
 /**
- * One prompt after the other, for the first does not get its token sooner with the second in its step; but a few tokens
- * of many (the ends of prompts whose beginnings were there) make one pass where each would have needed its own.
+ * One prompt after the other, for the first does not get its token sooner with the second in its step; but
+ * short ones (or the ends of prompts whose beginnings were there) make one pass where each would have needed its own.
  */
 function isFull(taken: number, next: number): boolean {
-  return taken > 0 && taken + next > 2 * tileTokens;
+  return taken > 0 && taken + next > mostTogether;
 }
 
 interface Prefilling {

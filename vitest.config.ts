@@ -3,7 +3,13 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["src/**/*.test.ts", "page/*.test.ts", "test/*.test.ts", "bench/*.test.ts"] } },
+      {
+        test: {
+          name: "unit",
+          include: ["src/**/*.test.ts", "page/*.test.ts", "test/*.test.ts", "bench/*.test.ts"],
+          testTimeout: 30_000, // a property on a busy machine
+        },
+      },
       {
         test: { name: "contract", include: ["test/contracts/*.test.ts"], testTimeout: 60_000, fileParallelism: false },
       },

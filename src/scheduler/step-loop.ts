@@ -21,8 +21,9 @@ export interface StepReport {
   /** Tokens computed, and sequences that they belong to. */
   readonly tokens: number;
   readonly sequences: number;
-  /** Engine threads that the loop has settled on. */
+  /** Engine threads that the loop has settled on, and those that it may use. */
   readonly threads: number;
+  readonly threadLimit: number;
   /** Sequences, after the step, and tokens of those that wait. */
   readonly running: number;
   readonly waiting: number;
@@ -82,6 +83,11 @@ export class StepLoop {
   credit(sequence: Sequence, tokens: number): void {
     sequence.credit += tokens;
     this.wake();
+  }
+
+  /** At most so many threads step from now on, 1 .. those of the plan. */
+  limitThreads(threads: number): void {
+    this.#governor.limit = threads;
   }
 
   /** Looks again for work, and calls `onStep` in any case. */
@@ -166,6 +172,7 @@ export class StepLoop {
       step: ++this.#steps,
       sequences: plan.items.length,
       threads: this.#governor.settled,
+      threadLimit: this.#governor.limit,
       running: running.length,
       waiting: waiting.length,
       waitingTokens: waitingTokens(this.state),

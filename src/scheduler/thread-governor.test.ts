@@ -179,3 +179,37 @@ test("prompts give up threads for a neighbour, and not because few decodes do as
     expect([governor.settled, governor.forPrefill]).toEqual([1, forPrefill]);
   }
 });
+
+test("a limit holds at once, during a trial too, and ends it", () => {
+  const governor = new ThreadGovernor(4);
+  for (let step = 0; governor.settled === governor.next; step++)
+    governor.observe({ tokens: 8, milliseconds: 20, now: 1000 * step });
+  governor.limit = 2;
+  expect([governor.settled, governor.next, governor.forPrefill]).toEqual([2, 2, 2]);
+  governor.limit = 4;
+  expect([governor.settled, governor.next, governor.forPrefill]).toEqual([4, 4, 4]);
+});
+
+test("who had given up threads to a neighbour does not get them by a higher limit", () => {
+  const governor = new ThreadGovernor(4);
+  governor.limit = 3;
+  const machine = { ...twoCores, cores: 4 };
+  const phases = [
+    { seconds: 5, busy: 0 },
+    { seconds: 10, busy: 2 },
+  ];
+  simulate(machine, phases, governor);
+  expect([governor.settled, governor.forPrefill]).toEqual([2, 2]);
+  governor.limit = 4;
+  expect([governor.settled, governor.forPrefill]).toEqual([2, 2]);
+  governor.limit = 2;
+  governor.limit = 4;
+  expect([governor.settled, governor.forPrefill]).toEqual([4, 4]);
+});
+
+test("with one thread nothing is tried", () => {
+  const governor = new ThreadGovernor(2);
+  governor.limit = 1;
+  const { changes } = simulate(twoCores, [{ seconds: 20, busy: 1 }], governor);
+  expect(changes).toBe(0);
+});

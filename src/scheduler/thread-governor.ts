@@ -47,7 +47,7 @@ interface Trial {
  * often when it did not pay. Pure: all it knows is what it observes.
  */
 export class ThreadGovernor {
-  readonly #most: number;
+  #most: number;
   #threads: number;
   #trial: Trial | undefined;
   /** Fewer threads are in use because a neighbour was noticed. */
@@ -70,6 +70,23 @@ export class ThreadGovernor {
   constructor(most: number) {
     this.#most = most;
     this.#threads = most;
+  }
+
+  /** Threads that it may use. */
+  get limit(): number {
+    return this.#most;
+  }
+
+  /**
+   * It may use so many threads from now on: the others are other engines', or theirs no more. Whoever used all that it
+   * might goes on with all.
+   */
+  set limit(most: number) {
+    if (most === this.#most) return;
+    const threads = this.settled === this.#most ? most : Math.min(this.settled, most);
+    this.#most = most;
+    this.#isDisturbed &&= threads < most;
+    this.#end(threads);
   }
 
   /** The count that is settled on: what `observe` returns, except during a trial. */

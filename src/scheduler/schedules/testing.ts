@@ -48,7 +48,7 @@ export interface Schedule {
 }
 
 const machine: fc.Arbitrary<ScheduleMachine> = fc.record({
-  slots: fc.integer({ min: 1, max: 5 }),
+  slots: fc.integer({ min: 1, max: 8 }),
   prefillTokens: fc.oneof(fc.integer({ min: 5, max: 64 }), fc.constant(512)),
   // A token takes 8 bytes.
   cacheMemory: fc.oneof(fc.constant(0), fc.integer({ min: 300, max: 4000 }), fc.constant(1e6)),
@@ -136,7 +136,7 @@ function play({ machine, arrivals }: Schedule, simulation: Simulation) {
     simulation.step();
     if (simulation.steps > most) throw new Error(`somebody starves: ${simulation.steps} steps and no end`);
   }
-  return { steps: simulation.steps, sequences, lines: simulation.lines };
+  return { steps: simulation.steps, filled: simulation.filled, sequences, lines: simulation.lines };
 }
 
 interface Setting {

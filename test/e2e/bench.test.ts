@@ -60,9 +60,9 @@ test("measures exactly what was asked for: table, JSON, page", async () => {
     model_id: "fake",
     input_lens: Array.from({ length: 20 }, () => 40),
   });
-  // A step takes at least 5 ms, so no stream can be faster.
-  expect(result["mean_tpot_ms"]).toBeGreaterThanOrEqual(4.9);
+  // A step takes at least 5 ms, so no answer can be faster; on a busy machine several tokens may be read at once.
   expect(result["mean_ttft_ms"]).toBeGreaterThanOrEqual(4.9);
+  for (const seconds of result["e2els"] as number[]) expect(seconds).toBeGreaterThanOrEqual(8 * 0.0049);
   expect(result["peak_memory_bytes"]).toBeGreaterThan(2 ** 24);
   const page = readFileSync(join(folder, "page.html"), "utf8");
   expect(page.match(/<svg/g)).toHaveLength(4);
@@ -124,10 +124,10 @@ describe("fails", () => {
   const few = ["--requests", "4", "--warmup", "0", "--output-tokens", "4"];
 
   test("by what was asked for, with 1", async () => {
-    const { status, stdout, stderr } = await atServer(...few, "--fail-if", "mean_tpot>1", "--fail-if", "failed>0");
+    const { status, stdout, stderr } = await atServer(...few, "--fail-if", "mean_ttft>1", "--fail-if", "failed>0");
     expect({ status, stderr }).toEqual({
       status: 1,
-      stderr: expect.stringMatching(/^failed: mean_tpot>1: mean_tpot_ms is [\d.]+\n$/),
+      stderr: expect.stringMatching(/^failed: mean_ttft>1: mean_ttft_ms is [\d.]+\n$/),
     });
     expect(stdout).toMatch(/4 answered/);
   });

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { readIfThere } from "../host/cpu-lease.ts";
-import { residentBytes } from "../host/memory-watch.ts";
+import { residentBytes } from "../host/process-memory.ts";
 
 const watchMs = 500;
 

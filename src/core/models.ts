@@ -10,7 +10,7 @@ export interface ServedModel extends Backend {
   readonly onDemand: boolean;
 }
 
-/** `degraded`: its engine died so often that no requests are taken for a while. `failed`: it could not be loaded. */
+/** `degraded`: its engine died and is not back yet. `failed`: it could not be loaded. */
 export type ModelState = "unloaded" | "loading" | "ready" | "degraded" | "unloading" | "failed";
 
 /** What an operator may know of a model now. */

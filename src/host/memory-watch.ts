@@ -1,6 +1,7 @@
 import { memoryLimit } from "../model/available-memory.ts";
 import { readIfThere } from "./cpu-lease.ts";
 import type { MemoryAtEnd } from "./exit-in-words.ts";
+import { residentBytes } from "./process-memory.ts";
 
 /** Looks at the memory of a process now and then: when it is gone it is too late. */
 export class MemoryWatch {
@@ -26,12 +27,6 @@ export class MemoryWatch {
     const ranOut = before === undefined || now === undefined ? undefined : now > before;
     return { resident: this.#resident, limit: memoryLimit(), ranOut };
   }
-}
-
-/** Of this process alone; undefined = it is gone, or there is no /proc. */
-export function residentBytes(pid: number): number | undefined {
-  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readIfThere(`/proc/${pid}/status`) ?? "")?.[1];
-  return kibibytes === undefined ? undefined : 1024 * Number(kibibytes);
 }
 
 /** How many processes the system has killed because its memory, or that of a control group, ran out. */

@@ -1,0 +1,65 @@
+import type { Logger } from "pino";
+import { keepAliveMs } from "../config/keep-alive.ts";
+import { requestDefaults } from "../config/request-defaults.ts";
+import type { Config } from "../config/schema.ts";
+import { MillraceError } from "../core/errors.ts";
+import { pullableOf, resolveModel } from "../model/resolve-model.ts";
+import { EngineHost } from "./engine-host.ts";
+import { claimOf } from "./model-claim.ts";
+import type { ModelSpec } from "./pooled-model.ts";
+import { prepareModel, type PreparedModel, type PullOptions } from "./prepare-model.ts";
+import { Replicas } from "./replicas.ts";
+import { schedulingFor } from "./scheduling-for.ts";
+
+/** Without a word about it, what was loaded on demand goes after five minutes, as in Ollama. */
+const onDemandKeepAliveMs = 300_000;
+
+/**
+ * What a pool must know of the model of `config`. One that is to be loaded at the start is brought to this disk first;
+ * of one that is loaded on demand it is only made sure that it could be. Throws what `resolveModel` throws.
+ */
+export async function modelSpec(
+  config: Config,
+  options: PullOptions & { readonly logger: Logger },
+): Promise<ModelSpec> {
+  const { logger } = options;
+  const onDemand = config.load === "on_demand";
+  let ahead: PreparedModel | undefined = onDemand ? undefined : await prepareModel(config, options);
+  const id = ahead?.id ?? (await idOnDemand(config));
+  return {
+    id,
+    onDemand,
+    keepAliveMs:
+      config.keepAlive === "auto" ? (onDemand ? onDemandKeepAliveMs : Infinity) : keepAliveMs(config.keepAlive)!,
+    replicas: config.replicas,
+    mostWaiting: config.maxQueue + config.parallel * config.replicas,
+    defaultsOver: (recommended) => requestDefaults(config, recommended),
+    recommended: ahead?.recommended ?? pullableOf(config.model)?.defaults ?? {},
+    prepare: async (pull) => {
+      const prepared = ahead ?? (await prepareModel(config, pull));
+      ahead = undefined;
+      return prepared;
+    },
+    claim: (prepared) => claimOf(prepared, config.replicas),
+    start: ({ plan }) => {
+      const start = () =>
+        EngineHost.start(
+          { engine: config.engine, plan },
+          { modelId: id, scheduling: schedulingFor(config), logger: logger.child({ model: id }) },
+        );
+      return new Replicas(Array.from({ length: config.replicas }, start));
+    },
+  };
+}
+
+/** The same as after a pull, if the file is here; else what the catalogue calls it, else what the configuration does. */
+async function idOnDemand({ engine, name, model, home }: Config): Promise<string> {
+  if (engine !== "llama") return name ?? "fake";
+  try {
+    const { id } = await resolveModel(model, { home, offline: true });
+    return name ?? id;
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.code !== "model_source_failed") throw error;
+    return name ?? pullableOf(model)?.id ?? model;
+  }
+}

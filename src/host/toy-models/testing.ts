@@ -1,0 +1,174 @@
+import { pino } from "pino";
+import type { BackendStatus } from "../../core/backend.ts";
+import { defaultPlan } from "../../core/execution-plan.ts";
+import { failure } from "../../core/errors.ts";
+import type { GenerationEvent, GenerationRequest } from "../../core/generation.ts";
+import type { Lease } from "../leased-stream.ts";
+import { ModelPool } from "../model-pool.ts";
+import type { ModelSpec } from "../pooled-model.ts";
+import type { Engines } from "../replicas.ts";
+
+/** A model whose engines are timers: time and memory are what a test says. */
+export interface ToyModel {
+  readonly id: string;
+  readonly bytes: number;
+  /** What it turns out to hold; default = `bytes`. */
+  readonly held?: number;
+  readonly loadMs: number;
+  readonly keepAliveMs: number;
+  readonly onDemand: boolean;
+  readonly loadFails?: boolean;
+  readonly mostWaiting?: number;
+}
+
+export const aToy = (over: Partial<ToyModel> = {}): ToyModel => ({
+  id: "toy",
+  bytes: 100,
+  loadMs: 1000,
+  keepAliveMs: 60_000,
+  onDemand: true,
+  ...over,
+});
+
+class ToyEngines implements Engines {
+  readonly pids: readonly number[];
+  readonly info = undefined;
+  readonly #world: ToyWorld;
+  readonly #model: ToyModel;
+  readonly #began = performance.now();
+  readonly #loaded: Promise<void>;
+  #giveUp: (error: Error) => void = () => {};
+  running = 0;
+
+  constructor(world: ToyWorld, model: ToyModel, pid: number) {
+    this.#world = world;
+    this.#model = model;
+    this.pids = [pid];
+    this.#loaded = new Promise((resolve, reject) => {
+      this.#giveUp = reject;
+      setTimeout(
+        () => (model.loadFails === true ? reject(failure("engine_failed", { problem: "a toy broke" })) : resolve()),
+        model.loadMs,
+      );
+    });
+    this.#loaded.catch(() => {});
+  }
+
+  get held(): number {
+    return this.#model.held ?? this.#model.bytes;
+  }
+
+  ready(): Promise<void> {
+    return this.#loaded;
+  }
+
+  status(): BackendStatus {
+    const progress = (performance.now() - this.#began) / this.#model.loadMs;
+    return progress < 1 ? { state: "loading", progress } : { state: "ready" };
+  }
+
+  lease(): Lease {
+    this.running++;
+    return { backend: this, release: () => void this.running-- };
+  }
+
+  /** Takes `maxTokens` ms. */
+  async *generate(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
+    yield { type: "admitted", promptTokens: [1] };
+    await new Promise<void>((resolve, reject) => {
+      setTimeout(resolve, request.maxTokens);
+      signal.addEventListener("abort", () => reject(failure("request_cancelled", undefined)));
+    });
+    const usage = { promptTokens: 1, cachedTokens: 0, completionTokens: 1 };
+    yield { type: "finished", reason: "stop", usage };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.running > 0) this.#world.broken.push(`${this.#model.id} ended with ${this.running} requests running`);
+    this.#giveUp(failure("shutting_down", undefined));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    this.#world.engines.delete(this.pids[0]!);
+  }
+}
+
+/** A pool of toys on a machine with `budget` bytes. Time is vitest's: `vi.useFakeTimers()` goes before it. */
+export class ToyWorld {
+  readonly pool: ModelPool;
+  /** Processes by their id. */
+  readonly engines = new Map<number, ToyEngines>();
+  /** How often each model was loaded. */
+  readonly loads = new Map<string, number>();
+  /** What must never happen and did. */
+  readonly broken: string[] = [];
+  readonly #budget: number;
+  #pids = 0;
+
+  constructor(budget: number, models: readonly ToyModel[]) {
+    this.#budget = budget;
+    const held = (pids: readonly number[]) => {
+      const bytes = pids.reduce((sum, pid) => sum + (this.engines.get(pid)?.held ?? 0), 0);
+      return bytes === 0 ? undefined : { anonymous: bytes, resident: bytes };
+    };
+    const memory = { budget: () => budget, held };
+    const logger = pino({ level: "silent" });
+    this.pool = new ModelPool(
+      models.map((model) => this.#specOf(model)),
+      { memory, logger },
+    );
+  }
+
+  /** Bytes of all processes. */
+  get held(): number {
+    return [...this.engines.values()].reduce((sum, { held }) => sum + held, 0);
+  }
+
+  /** A request that runs for `ms`. Resolves to "finished", or to the code of its error. */
+  async ask(id: string, ms: number, over: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<string> {
+    const request = { id: "r", model: id, maxTokens: ms, timeoutMs: over.timeoutMs } as GenerationRequest;
+    const model = this.pool.served.find((one) => one.id === id)!;
+    try {
+      let last = "";
+      for await (const event of model.generate(request, over.signal ?? new AbortController().signal)) last = event.type;
+      return last;
+    } catch (error) {
+      return (error as { code?: string }).code ?? String(error);
+    }
+  }
+
+  /** "a:ready b:unloaded" */
+  get states(): string {
+    return this.pool
+      .reports()
+      .map(({ id, state }) => `${id}:${state}`)
+      .join(" ");
+  }
+
+  #specOf(model: ToyModel): ModelSpec {
+    const { id, bytes, onDemand, keepAliveMs, mostWaiting = 100 } = model;
+    const prepared = { id, plan: defaultPlan(id, 1), header: undefined, hasChatTemplate: true, recommended: {} };
+    return {
+      id,
+      onDemand,
+      keepAliveMs,
+      replicas: 1,
+      mostWaiting,
+      defaultsOver: (recommended) => recommended,
+      recommended: {},
+      prepare: async () => ({ ...prepared, [Symbol.dispose]() {} }),
+      claim: () => ({
+        bytes,
+        refusal: (available) =>
+          failure("model_too_large", { needed: `${bytes}`, available: `${available}`, advice: "get more" }),
+      }),
+      start: () => this.#start(model),
+    };
+  }
+
+  #start(model: ToyModel): Engines {
+    const engines = new ToyEngines(this, model, ++this.#pids);
+    this.engines.set(this.#pids, engines);
+    this.loads.set(model.id, (this.loads.get(model.id) ?? 0) + 1);
+    if (this.held > this.#budget) this.broken.push(`${this.held} of ${this.#budget} bytes are held`);
+    return engines;
+  }
+}

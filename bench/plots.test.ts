@@ -41,10 +41,12 @@ test("each plot has the series that its row has measured", () => {
     ["row-8", ["millrace (its first token after 0.7 s)"]],
     ["row-9", ["millrace, beside", "millrace, alone"]],
     ["row-10", ["millrace, beside", "millrace, alone"]],
-    ["step-cost", ["both", "as it was"]],
+    ["step-cost", ["both", "exact"]],
   ]);
-  for (const { series } of Object.values(drawn))
+  for (const { title, series } of Object.values(drawn)) {
+    expect(title.length).toBeLessThanOrEqual(68); // more does not fit above the plot
     for (const { points } of series) expect(points.length).toBeGreaterThan(1);
+  }
 });
 
 test("cached tokens are the mean over the rounds, and the long prompt's delay is where it was", () => {
@@ -54,8 +56,8 @@ test("cached tokens are the mean over the rounds, and the long prompt's delay is
     { x: 2, y: 256 },
   ]);
   const { points } = drawn["row-8"]!.series[0]!;
-  expect(points.filter(({ y }) => y > 10)).toEqual([{ x: 0.625, y: 510 }]);
-  expect(points[0]).toEqual({ x: -0.875, y: 10 });
+  expect(points.filter(({ y }) => y > 10)).toEqual([0, 0.25, 0.5].map((x) => ({ x, y: 510 })));
+  expect(points[0]).toEqual({ x: -1, y: 10 });
 });
 
 test("nothing is drawn of rows that were not measured, nor of failed requests", () => {

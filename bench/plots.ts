@@ -38,8 +38,8 @@ const rowPlots: Readonly<Record<number, (row: MeasuredRow) => Plot>> = {
   4: (row) => firstTokens("16 clients on 8 slots, mixed lengths", eachAs(row, "clients")),
   6: (row) => cachedTokens(row),
   8: (row) => longPrompt(row),
-  9: (row) => firstTokens("interactive tenant, alone and beside a batch tenant", quiet(row)),
-  10: (row) => firstTokens("light tenant, alone and beside a heavy one", quiet(row)),
+  9: (row) => firstTokens("interactive beside a batch tenant", quiet(row)),
+  10: (row) => firstTokens("a light tenant beside a heavy one", quiet(row)),
 };
 
 /** The requests of a variant's load, by the name that stands in the plot. */
@@ -65,7 +65,7 @@ function firstTokens(what: string, named: Named): Plot {
   return {
     title: `Time to first token: ${what}`,
     x: { label: "ms", scale: "log" },
-    y: { label: "part of the requests that waited at most so long" },
+    y: { label: "part of the requests" },
     series: named.map(([name, samples]) => ({
       name,
       points: thinned(cumulative(samples.map((sample) => timesOf(sample).ttft)), plotted),
@@ -84,7 +84,7 @@ function cachedTokens(row: MeasuredRow): Plot {
     return { name, points, style: "step" };
   });
   return {
-    title: "Prompt tokens from the cache: 24 prefixes of 512 tokens in rotation",
+    title: "Prompt tokens from the cache: 24 prefixes of 512 in rotation",
     x: { label: "request" },
     y: { label: "tokens" },
     series,
@@ -100,10 +100,16 @@ function longPrompt(row: MeasuredRow): Plot {
     const { streams = [], long: [long] = [] } = middle?.loads ?? {};
     if (long === undefined) return [];
     const seconds = (timesOf(long).ttft / 1000).toFixed(1);
-    return [{ name: `${name} (its first token after ${seconds} s)`, points: longestGaps(streams, long.startedAt) }];
+    return [
+      {
+        name: `${name} (its first token after ${seconds} s)`,
+        points: longestGaps(streams, long.startedAt),
+        style: "step",
+      },
+    ];
   });
   return {
-    title: "Longest time between tokens of 4 streams, beside a prompt of 4,000 tokens",
+    title: "4 streams beside a 4,000-token prompt: longest waits for a token",
     x: { label: "s after the prompt was sent" },
     y: { label: "ms", scale: "log" },
     series,
@@ -117,18 +123,18 @@ function medianTurn(turns: readonly Turn[], metric: string): Turn | undefined {
 
 const sliceMs = 250;
 
-/** By when they ended, in seconds after `zero`. */
+/** By slice of time, in seconds after `zero`: a reader waits from one token to the next. */
 function longestGaps(streams: readonly LoadSample[], zero: number): Point[] {
+  const sliceOf = (ms: number) => Math.floor((ms - zero) / sliceMs);
   const longest = new Map<number, number>();
   for (const { startedAt, chunksAt } of streams) {
-    for (const [i, at] of chunksAt.entries()) {
-      if (i === 0) continue;
-      const slice = Math.floor((startedAt + at - zero) / sliceMs);
-      longest.set(slice, Math.max(longest.get(slice) ?? 0, at - chunksAt[i - 1]!));
+    for (const [i, from] of chunksAt.slice(0, -1).entries()) {
+      const to = chunksAt[i + 1]!;
+      for (let slice = sliceOf(startedAt + from); slice <= sliceOf(startedAt + to); slice++)
+        longest.set(slice, Math.max(longest.get(slice) ?? 0, to - from));
     }
   }
-  const points = [...longest].map(([slice, y]) => ({ x: ((slice + 0.5) * sliceMs) / 1000, y }));
-  return points.toSorted((a, b) => a.x - b.x);
+  return [...longest].map(([slice, y]) => ({ x: (slice * sliceMs) / 1000, y })).toSorted((a, b) => a.x - b.x);
 }
 
 /** A perfect prediction lies on the line. */
@@ -137,7 +143,7 @@ function stepCosts(steps: readonly Prediction[]): Plot {
   const ends = [Math.min(...measured), Math.max(...measured)];
   const kinds = [...new Set(steps.map(({ kind }) => kind))];
   return {
-    title: "The cost model: steps of random shapes, predicted from those before",
+    title: "Cost of steps of random shapes, predicted from those before",
     x: { label: "ms that a step took", scale: "log" },
     y: { label: "ms predicted", scale: "log" },
     series: [
@@ -146,7 +152,7 @@ function stepCosts(steps: readonly Prediction[]): Plot {
         points: steps.filter((step) => step.kind === kind).map((step) => ({ x: step.measured, y: step.predicted })),
         style: "points",
       })),
-      { name: "as it was", points: ends.map((end) => ({ x: end, y: end })) },
+      { name: "exact", points: ends.map((end) => ({ x: end, y: end })) },
     ],
   };
 }

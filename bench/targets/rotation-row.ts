@@ -24,7 +24,7 @@ export const row6: Row = {
       turns,
       shown: [...metrics, "failed"],
       requirements: metrics.map((metric) => ({
-        of: `from the cache, ${metric.replace("cached_share_", "").replace("_", " ")},`,
+        of: `${metric.replace("cached_share_", "").replace("_", " ")}: cached`,
         values: valuesOf(turns, ours, metric),
         unit: "of a repeated prefix's tokens",
         target: { atLeast: 0.95 },

@@ -32,7 +32,7 @@ export interface Turn {
 /** The n-th turns of all variants are of the same round. */
 export type Turns = ReadonlyMap<string, readonly Turn[]>;
 
-export interface RowResult {
+interface RowResult {
   readonly turns: Turns;
   /** Metrics to print of each variant that has them. */
   readonly shown: readonly string[];

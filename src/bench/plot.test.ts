@@ -80,7 +80,7 @@ describe("a plot", () => {
         expect(svg).not.toMatch(/NaN|Infinity|undefined/);
         for (const [, cx, cy] of svg.matchAll(/cx="([^"]+)" cy="([^"]+)"/g)) {
           expect(Number(cx)).toBeGreaterThanOrEqual(76);
-          expect(Number(cx)).toBeLessThanOrEqual(700);
+          expect(Number(cx)).toBeLessThanOrEqual(690);
           expect(Number(cy)).toBeGreaterThanOrEqual(36);
           expect(Number(cy)).toBeLessThanOrEqual(330);
         }

@@ -29,7 +29,7 @@ export interface Plot {
 }
 
 const width = 720;
-const area = { left: 76, top: 36, right: 700, bottom: 330 };
+const area = { left: 76, top: 36, right: 690, bottom: 330 };
 const legendTop = 390;
 const legendRow = 22;
 

@@ -7,6 +7,7 @@ import type { Scheduling } from "../core/scheduling.ts";
 import type { EngineInfo } from "../engine/engine.ts";
 import type { EngineSpec } from "../engine/open.ts";
 import type { StepReport } from "../scheduler/step-loop.ts";
+import type { CpuShare, CpuShares } from "./cpu-shares.ts";
 import { CrashLoop } from "./crash-loop.ts";
 import { EngineChild, type EngineEnd, type EngineNews } from "./engine-child.ts";
 import { GenerationStream, type StreamSource } from "./generation-stream.ts";
@@ -24,6 +25,8 @@ export interface EngineHostOptions {
   readonly scheduling: Scheduling;
   readonly logger: Logger;
   readonly limits?: LivenessLimits;
+  /** Where it gets its share of the cores. Without it, it has all threads of its plan always. */
+  readonly cpuShares?: CpuShares;
 }
 
 interface Problem {
@@ -55,7 +58,8 @@ export class EngineHost implements Backend {
   readonly #spec: EngineSpec;
   readonly #options: EngineHostOptions;
   readonly #created = Math.floor(Date.now() / 1000);
-  readonly #roster = new Roster();
+  readonly #roster = new Roster((isWorking) => this.#share?.want(isWorking ? this.#spec.plan.threads : 0));
+  readonly #share: CpuShare | undefined;
   readonly #crashLoop = new CrashLoop();
   readonly #ready: Promise<void>;
   #settleReady: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => {}, reject: () => {} };
@@ -63,6 +67,10 @@ export class EngineHost implements Backend {
   #state: State = { type: "loading", progress: 0 };
   #info: EngineInfo | undefined;
   #threads = 0;
+  /** Those that it may use: what the process was told last. */
+  #threadLimit = 0;
+  /** Of those, how many its steps do without. */
+  #spared = 0;
   /** How long the requests that waited after the last step will take, in ms. */
   #drainMs = 0;
   /** Why this process could not open the model: it is about to end. */
@@ -74,6 +82,7 @@ export class EngineHost implements Backend {
   private constructor(spec: EngineSpec, options: EngineHostOptions) {
     this.#spec = spec;
     this.#options = options;
+    this.#share = options.cpuShares?.join((threads) => this.#limitThreads(threads));
     this.#ready = new Promise((resolve, reject) => {
       this.#settleReady = { resolve, reject };
     });
@@ -100,6 +109,11 @@ export class EngineHost implements Backend {
   /** Process id of the engine, while there is one. */
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** Threads of its steps. */
+  get threads(): number {
+    return this.#threads;
   }
 
   get model(): ModelInfo {
@@ -187,23 +201,33 @@ export class EngineHost implements Backend {
     }
   }
 
-  #onReport({ threads, drainMs }: StepReport): void {
+  #onReport({ threads, threadLimit, drainMs }: StepReport): void {
     this.#drainMs = drainMs;
-    this.#watchThreads(threads);
+    this.#threads = threads;
+    this.#watchSpared(threadLimit - threads, threadLimit);
   }
 
-  /** Says so when the engine steps with another number of threads than before. */
-  #watchThreads(threads: number): void {
-    const before = this.#threads;
-    this.#threads = threads;
-    if (threads === before) return;
-    const words = threads < before ? "steps take far longer than predicted: fewer threads" : "more threads again";
-    this.#options.logger.info({ from: before, to: threads }, words);
+  /** Says so when the engine steps with fewer of the threads that it may use than before, or with more. */
+  #watchSpared(spared: number, of: number): void {
+    const before = this.#spared;
+    this.#spared = spared;
+    if (spared === before) return;
+    const words = spared > before ? "steps take far longer than predicted: fewer threads" : "more threads again";
+    this.#options.logger.info({ threads: of - spared, of }, words);
+  }
+
+  #limitThreads(threads: number): void {
+    if (threads === this.#threadLimit || this.#state.type !== "ready") return;
+    this.#threadLimit = threads;
+    this.#options.logger.debug({ threads }, "the engine's share of the cores has changed");
+    this.#child?.send({ type: "threads", threads });
   }
 
   #onReady(info: EngineInfo): void {
     this.#info = info;
     this.#threads = this.#spec.plan.threads;
+    this.#threadLimit = this.#threads;
+    this.#spared = 0;
     this.#state = { type: "ready", since: systemClock.now() };
     this.#options.logger.info({ pid: this.pid, ...info }, "the engine is ready");
     this.#settleReady.resolve();

@@ -36,6 +36,8 @@ function receive(message: WorkerToMain): void {
       return inference?.cancel(message.id);
     case "credit":
       return inference?.credit(message.id, message.tokens);
+    case "threads":
+      return inference?.limitThreads(message.threads);
     case "close":
       closing.abort();
       if (inference === undefined) process.exit(0);

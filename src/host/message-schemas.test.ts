@@ -42,6 +42,7 @@ test.each<HostMessage>([
   },
   { type: "cancel", id: "r1" },
   { type: "credit", id: "r1", tokens: 128 },
+  { type: "threads", threads: 1 },
   { type: "abort-step" },
   { type: "close" },
 ])("a $type message arrives as it was sent", (message) => {
@@ -68,6 +69,7 @@ test.each<EngineMessage>([
       tokens: 3,
       sequences: 1,
       threads: 2,
+      threadLimit: 3,
       running: 1,
       waiting: 0,
       waitingTokens: 0,

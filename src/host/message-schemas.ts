@@ -107,6 +107,7 @@ const hostMessageSchema: z.ZodType<HostMessage> = z.discriminatedUnion("type", [
   }),
   z.object({ type: z.literal("cancel"), id: z.string() }),
   z.object({ type: z.literal("credit"), id: z.string(), tokens: count }),
+  z.object({ type: z.literal("threads"), threads: z.int().positive() }),
   z.object({ type: z.literal("abort-step") }),
   z.object({ type: z.literal("close") }),
 ]);
@@ -134,6 +135,7 @@ const reportSchema = z.object({
   tokens: count,
   sequences: count,
   threads: count,
+  threadLimit: count,
   running: count,
   waiting: count,
   waitingTokens: count,

@@ -19,6 +19,8 @@ export type HostMessage =
   | { readonly type: "cancel"; readonly id: string }
   /** The reader took this many tokens. */
   | { readonly type: "credit"; readonly id: string; readonly tokens: number }
+  /** At most so many threads from the next step on: the share that the engine has of the cores now. */
+  | { readonly type: "threads"; readonly threads: number }
   /** End the running step as soon as possible; its sequences go on with the next. */
   | { readonly type: "abort-step" }
   /** End the process in order. */
@@ -67,6 +69,7 @@ export type WorkerToMain =
   | { readonly type: "submit"; readonly prepared: PreparedRequest; readonly credit: number }
   | { readonly type: "cancel"; readonly id: string }
   | { readonly type: "credit"; readonly id: string; readonly tokens: number }
+  | { readonly type: "threads"; readonly threads: number }
   | { readonly type: "close" };
 
 /** Main thread → service worker. What is an EngineMessage is passed on as it is. */

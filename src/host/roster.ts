@@ -35,6 +35,13 @@ export class Roster implements StreamSource {
   #deadlines: NodeJS.Timeout | undefined;
   /** That the process has generated, but for trials. */
   #tokens = 0;
+  readonly #onWork: (isWorking: boolean) => void;
+  #isWorking = false;
+
+  /** `onWork` is called before the process gets something to do, and when it has nothing to do any more. */
+  constructor(onWork: (isWorking: boolean) => void = () => {}) {
+    this.#onWork = onWork;
+  }
 
   get size(): number {
     return this.#streams.size;
@@ -54,6 +61,7 @@ export class Roster implements StreamSource {
     const convicted = this.#quarantine.died(ran, byItself);
     this.#inside.clear();
     this.#send = undefined;
+    this.#look();
     clearInterval(this.#deadlines);
     this.#deadlines = setInterval(() => this.#expire(), 250).unref();
     if (convicted !== undefined) this.#streams.get(convicted)?.fail(failure("poison_request", { problem }));
@@ -76,6 +84,7 @@ export class Roster implements StreamSource {
     if ("error" in news) return stream.fail(new MillraceError(news.error));
     if (this.#quarantine.isOver && news.event.type === "text-delta") this.#tokens += news.event.tokens.length;
     stream.deliver(news.event);
+    this.#look();
     if (id !== this.#quarantine.onTrial || stream.granted > 0) return;
     this.#quarantine.release(id);
     this.#letIn();
@@ -97,6 +106,7 @@ export class Roster implements StreamSource {
   forget(id: string): void {
     this.#streams.delete(id);
     this.#inside.delete(id);
+    this.#look();
     if (this.#quarantine.isOver) return;
     this.#quarantine.release(id);
     this.#letIn();
@@ -115,12 +125,29 @@ export class Roster implements StreamSource {
 
   #enter(stream: GenerationStream, mostCredit?: number): void {
     this.#inside.add(stream.request.id);
-    this.#send?.(stream.submission(mostCredit));
+    const submission = stream.submission(mostCredit);
+    this.#look();
+    this.#send?.(submission);
   }
 
   #grant(stream: GenerationStream): void {
     const tokens = stream.grant();
+    this.#look();
     if (tokens > 0) this.#send?.({ type: "credit", id: stream.request.id, tokens });
+  }
+
+  #look(): void {
+    const isWorking = this.#hasWork();
+    if (isWorking === this.#isWorking) return;
+    this.#isWorking = isWorking;
+    this.#onWork(isWorking);
+  }
+
+  /** Requests whose readers do not read are no work. */
+  #hasWork(): boolean {
+    if (this.#send === undefined) return false;
+    for (const id of this.#inside) if ((this.#streams.get(id)?.granted ?? 0) > 0) return true;
+    return false;
   }
 
   /** Without an engine nobody else looks at the time. */

@@ -56,6 +56,7 @@ function receive(message: HostMessage): void {
       if (!textJobs.drop(message.id)) tellMain(message);
       return;
     case "credit":
+    case "threads":
       return tellMain(message);
     case "abort-step":
       return abortStep();

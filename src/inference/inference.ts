@@ -104,6 +104,11 @@ export class Inference {
     this.#loop.remove(generation.sequence);
   }
 
+  /** At most so many threads step from now on, 1 .. those of the plan. */
+  limitThreads(threads: number): void {
+    this.#loop.limitThreads(threads);
+  }
+
   credit(id: string, tokens: number): void {
     const generation = this.#generations.get(id);
     if (generation !== undefined) this.#loop.credit(generation.sequence, tokens);

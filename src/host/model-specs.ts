@@ -4,6 +4,7 @@ import { requestDefaults } from "../config/request-defaults.ts";
 import type { Config } from "../config/schema.ts";
 import { MillraceError } from "../core/errors.ts";
 import { pullableOf, resolveModel } from "../model/resolve-model.ts";
+import type { CpuShares } from "./cpu-shares.ts";
 import { EngineHost } from "./engine-host.ts";
 import { claimOf } from "./model-claim.ts";
 import type { ModelSpec } from "./pooled-model.ts";
@@ -20,9 +21,9 @@ const onDemandKeepAliveMs = 300_000;
  */
 export async function modelSpec(
   config: Config,
-  options: PullOptions & { readonly logger: Logger },
+  options: PullOptions & { readonly logger: Logger; readonly cpuShares: CpuShares },
 ): Promise<ModelSpec> {
-  const { logger } = options;
+  const { logger, cpuShares } = options;
   const onDemand = config.load === "on_demand";
   let ahead: PreparedModel | undefined = onDemand ? undefined : await prepareModel(config, options);
   const id = ahead?.id ?? (await idOnDemand(config));
@@ -45,7 +46,7 @@ export async function modelSpec(
       const start = () =>
         EngineHost.start(
           { engine: config.engine, plan },
-          { modelId: id, scheduling: schedulingFor(config), logger: logger.child({ model: id }) },
+          { modelId: id, scheduling: schedulingFor(config), logger: logger.child({ model: id }), cpuShares },
         );
       return new Replicas(Array.from({ length: config.replicas }, start));
     },

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { stateBuffer } from "../core/state-buffer.ts";
 import type { SavedSequence } from "../engine/engine.ts";
 import { ParkingLot } from "./parking.ts";
 
@@ -13,7 +14,7 @@ function save(
   { size = 4 * length, into }: { size?: number; into?: SavedSequence } = {},
 ): SavedSequence {
   const roomy = into !== undefined && sizeOf(into) >= size;
-  const buffer = roomy ? into.bytes.buffer : new ArrayBuffer(Math.ceil(size / bufferStep) * bufferStep);
+  const buffer = roomy ? into.bytes.buffer : stateBuffer(Math.ceil(size / bufferStep) * bufferStep);
   return { length, bytes: new Uint8Array(buffer, 0, size) };
 }
 
@@ -111,6 +112,7 @@ test("pooled buffers make room, the oldest first; parked states do not", () => {
   expect(lot.pooledBytes).toBe(320);
   expect(lot.take(64)).toBeUndefined();
   expect(lot.pooledBytes).toBe(160);
+  expect([sizeOf(first), sizeOf(second)]).toEqual([160, 0]); // its memory is given back
   expect(lot.take(100)).toBe(first);
 });
 

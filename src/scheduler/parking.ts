@@ -1,3 +1,4 @@
+import { freeStateBuffer } from "../core/state-buffer.ts";
 import type { SavedSequence } from "../engine/engine.ts";
 
 /** So many saved states are remembered to predict the size of the next. */
@@ -85,7 +86,7 @@ export class ParkingLot {
 
   /** Gives up pooled buffers, the oldest first, until `bytes` more keep the budget. */
   #makeRoom(bytes: number): void {
-    while (this.#pool.length > 0 && this.#parkedBytes + this.#pooledBytes + bytes > this.budget) this.#takeOut(0);
+    while (this.#pool.length > 0 && this.#parkedBytes + this.#pooledBytes + bytes > this.budget) free(this.#takeOut(0));
   }
 
   #takeOut(index: number): SavedSequence {
@@ -93,6 +94,11 @@ export class ParkingLot {
     this.#pooledBytes -= sizeOf(saved!);
     return saved!;
   }
+}
+
+/** The memory of a state that nobody has any more, at once. */
+export function free(saved: SavedSequence): void {
+  freeStateBuffer(saved.bytes.buffer);
 }
 
 function sizeOf(saved: SavedSequence): number {

@@ -99,3 +99,18 @@ test("the shape of a plan tells prompts from decodes, and what each attends over
   const singles = { decodes: 1, singleContext: 20, runs: [2] };
   expect(shapeOf(plan)).toEqual({ prefills: 1, prefillTokens: 3, prefillContext, ...singles });
 });
+
+test("while others of the lane wait for a slot, a relative target does not make chunks small; one in ms does", () => {
+  for (const [targetItl, isSmall] of [
+    [{ kind: "times", times: 3 }, false],
+    [{ kind: "ms", ms: 1 }, true],
+  ] as const) {
+    const state = aState({ scheduling: { targetItl } });
+    aDecode(state, { id: "decode" });
+    aPrefill(state, 0, { id: "long", length: 1000 });
+    expect(countsOf(state)[1]![1]).toBeLessThan(32);
+    state.waiting.push(aSequence());
+    if (isSmall) expect(countsOf(state)[1]![1]).toBeLessThan(32);
+    else expect(countsOf(state)[1]![1]).toBe(256);
+  }
+});

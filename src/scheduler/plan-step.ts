@@ -79,26 +79,31 @@ function budgetFor(state: SchedulerState, { first, decodes, question }: Prefilli
   const { cost, scheduling, laneAges } = state;
   const yields = laneAges.rank(first.lane, question.now) > 0 && scheduling.policy !== "fifo";
   const most = yields ? Math.min(mostOfLowerLane, question.limits.prefillTokens) : question.limits.prefillTokens;
+  if (decodes.length > 0 && isCrowded(state, first, question.now)) return Math.min(most, mostTogether);
   const decodeContext = decodes.reduce((sum, { length }) => sum + length, 0);
-  const target = stretched(state, { first, decodes, question });
+  const target = stretched(state, decodes.length);
   return prefillBudget({ cost, target, decodes: decodes.length, decodeContext, from: first.computed, most });
 }
 
 /**
- * A relative target is for usual load. When more requests of the lane wait for their first token than streams wait for
- * their next, it is stretched in that proportion: a step's ms cost each of the streams, and a slow prefill each of the
- * others.
+ * A relative target is for usual load. While new requests of the lane wait for a slot, all of them wait for every ms
+ * that small chunks cost, which at a depth of a thousand tokens is twice the time: streams get slower.
  */
-function stretched(state: SchedulerState, { first, decodes, question }: Prefilling): InterTokenTarget {
-  const { scheduling, running, waiting, laneAges } = state;
+function isCrowded({ scheduling, waiting, laneAges }: SchedulerState, first: Sequence, now: number): boolean {
+  if (scheduling.targetItl.kind !== "times") return false;
+  const rank = laneAges.rank(first.lane, now);
+  return waiting.some(({ length, promptLength, lane }) => length === promptLength && laneAges.rank(lane, now) <= rank);
+}
+
+/**
+ * When more prompts have slots than streams run, a relative target is stretched in that proportion: a step's ms cost each of the
+ * streams, and a slow prefill each of the others.
+ */
+function stretched({ scheduling, running }: SchedulerState, decodes: number): InterTokenTarget {
   const target = scheduling.targetItl;
-  if (target.kind !== "times" || decodes.length === 0) return target;
-  const rank = laneAges.rank(first.lane, question.now);
-  let prompts = 0;
-  for (const sequence of running) if (pending(sequence) > 1) prompts++;
-  for (const { length, promptLength, lane } of waiting)
-    if (length === promptLength && laneAges.rank(lane, question.now) <= rank) prompts++;
-  return { kind: "times", times: target.times * Math.max(1, prompts / decodes.length) };
+  if (target.kind !== "times" || decodes === 0) return target;
+  const prompts = running.filter((sequence) => pending(sequence) > 1).length;
+  return { kind: "times", times: target.times * Math.max(1, prompts / decodes) };
 }
 
 /** Tokens until the next position at which something must be done with what is computed. */

@@ -1,5 +1,5 @@
 import type { Capabilities, SavedSequence } from "../engine/engine.ts";
-import { ParkingLot } from "./parking.ts";
+import { free, ParkingLot } from "./parking.ts";
 import { PrefixTree } from "./prefix-tree.ts";
 import type { Sequence } from "./sequence.ts";
 
@@ -155,7 +155,11 @@ export class PrefixCache {
 
   /** Books that the prefix, until now in a slot, was saved. False = it is larger than was thought, and not worth more room. */
   park(prefix: Prefix, saved: SavedSequence): boolean {
-    while (!this.parking.add(saved)) if (!this.#giveUpLess(prefix)) return false;
+    while (!this.parking.add(saved)) {
+      if (this.#giveUpLess(prefix)) continue;
+      free(saved);
+      return false;
+    }
     prefix.place = { kind: "parked", saved };
     this.#parked.add(prefix);
     if (!this.exactOnly) this.#dropCovered(prefix);

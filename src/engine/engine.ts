@@ -88,7 +88,7 @@ export interface Engine extends Disposable {
   trim(slot: number, length: number): boolean;
   /** Makes `to` hold the first `length` tokens of `from`. False = this memory cannot; `to` may be empty then. */
   copy(from: number, to: number, length: number): boolean;
-  /** Copies a slot's state to host memory. With `into`, a buffer of a former save is used again if it is large enough. */
+  /** Copies a slot's state to host memory. With `into`, a buffer of a former save is used again if it is large enough, else freed. */
   save(slot: number, into?: SavedSequence): SavedSequence;
   /** Makes `slot` hold what was saved, whatever it held before. */
   restore(slot: number, saved: SavedSequence): void;

@@ -1,5 +1,6 @@
 import type { ExecutionPlan } from "../../core/execution-plan.ts";
 import { failure } from "../../core/errors.ts";
+import { freeStateBuffer, stateBuffer } from "../../core/state-buffer.ts";
 import type { Batch, Capabilities, SavedSequence } from "../engine.ts";
 import type { Native, Pointer } from "./native.ts";
 
@@ -80,7 +81,8 @@ export class SequenceMemory {
     const length = this.heldBy(slot);
     const size = this.#native.stateSize(this.#context, slot);
     const roomy = into !== undefined && into.bytes.buffer.byteLength >= size;
-    const buffer = roomy ? into.bytes.buffer : new ArrayBuffer(Math.ceil(size / bufferStep) * bufferStep);
+    if (into !== undefined && !roomy) freeStateBuffer(into.bytes.buffer);
+    const buffer = roomy ? into.bytes.buffer : stateBuffer(Math.ceil(size / bufferStep) * bufferStep);
     const bytes = new Uint8Array(buffer, 0, size);
     if (this.#native.getState(this.#context, bytes, size, slot) !== size) throw misuse(`slot ${slot} cannot be saved`);
     return { length, bytes };

@@ -56,6 +56,23 @@ describe("what an earlier request left", () => {
     expect(simulation.state.cache.parked.size).toBe(0);
   });
 
+  test("is saved while there is nothing to compute: who takes the slot then need not wait for that", () => {
+    const simulation = aSimulation({ plan: { slots: 2 } });
+    const first = aRequest(aPrompt(50), { id: "first" });
+    serve(simulation, first);
+    for (let idle = 0; idle < 5; idle++) simulation.step();
+    expect(simulation.lines.filter((line) => line.includes("back up 50 tokens"))).toHaveLength(1);
+    expect([simulation.state.slots.resting, simulation.state.cache.parked.size]).toEqual([1, 1]);
+    let saves = 0;
+    const { save } = simulation.engine;
+    simulation.engine.save = (...args) => (saves++, save.apply(simulation.engine, args));
+    const others = [1, 2].map((stem) => aRequest(aPrompt(60, { stem }), { id: `other ${stem}` }));
+    serve(simulation, ...others);
+    expect(saves).toBe(0);
+    serve(simulation, aRequest(after(first), { id: "second" }));
+    expect(starts(simulation).at(-1)).toMatch(/^start second in \d with 50 \(parked\)$/);
+  });
+
   test("is parked when another takes the slot, and restored when it is asked for again", () => {
     const simulation = aSimulation({ plan: { slots: 1 } });
     const first = aRequest(aPrompt(50));

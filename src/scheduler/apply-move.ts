@@ -32,6 +32,8 @@ export class Mover {
         return this.#shift(move.sequence, move.slot);
       case "snapshot":
         return this.#snapshot(move.sequence);
+      case "back-up":
+        return this.#backUp(move.prefix);
     }
   }
 
@@ -136,6 +138,17 @@ export class Mover {
     if (!this.#park(prefix, slot, length)) cache.remove(prefix);
     // Once only: two whose snapshots give up each other would else make them for ever.
     sequence.boundaries = sequence.boundaries.filter((boundary) => boundary !== length);
+  }
+
+  #backUp(prefix: Prefix): void {
+    const { cache } = this.#state;
+    const { tenant, tokens, length, sharedLength, place } = prefix;
+    if (place.kind !== "resting") throw new Error(`what is ${place.kind} cannot be backed up`);
+    prefix.backedUp = true;
+    const unique = cache.uniqueTokens(prefix);
+    const copy = cache.add({ tenant, tokens, length, sharedLength, place });
+    copy.uses = prefix.uses;
+    if (!this.#park(copy, place.slot, unique)) cache.remove(copy);
   }
 
   #hold(sequence: Sequence, slot: number, uses: number): void {

@@ -1,5 +1,5 @@
 import type { PolicyView } from "./policies/policy.ts";
-import { leastKept, type Reuse } from "./prefix-cache.ts";
+import { leastKept, type Prefix, type Reuse } from "./prefix-cache.ts";
 import { pending, type Sequence } from "./sequence.ts";
 import { viewOf, type SchedulerState } from "./state.ts";
 
@@ -12,7 +12,9 @@ export type Move =
   /** The running sequence goes on in a lower slot, and what rests there in its own. */
   | { readonly kind: "shift"; readonly sequence: Sequence; readonly slot: number }
   /** What the sequence has computed, up to a message's end, is saved: this memory cannot be cut there later. */
-  | { readonly kind: "snapshot"; readonly sequence: Sequence };
+  | { readonly kind: "snapshot"; readonly sequence: Sequence }
+  /** What rests in a slot is saved as well, for whoever gets the slot need not wait for that then. */
+  | { readonly kind: "back-up"; readonly prefix: Prefix };
 
 /** A waiting sequence lets a running one compute `length` tokens that both have. */
 export interface Wait {
@@ -54,6 +56,17 @@ export function planMove(state: SchedulerState, now: number): NextMove {
     if (waits.push(wait) >= mostWaits) break;
   }
   return { move: planShift(state), waits };
+}
+
+/** What to use the time for in which there is nothing to compute. Changes nothing. */
+export function planIdleMove({ slots, cache }: SchedulerState): Move | undefined {
+  if (!cache.enabled || cache.parking.budget === 0) return undefined;
+  for (let slot = 0; slot < slots.total; slot++) {
+    const prefix = slots.at(slot);
+    if (prefix?.place.kind !== "resting" || prefix.backedUp) continue;
+    if (cache.uniqueTokens(prefix) >= leastKept) return { kind: "back-up", prefix };
+  }
+  return undefined;
 }
 
 /**

@@ -21,6 +21,8 @@ export interface Prefix {
   place: Place;
   /** How often another sequence went on from it. */
   uses: number;
+  /** Of a resting one: it was saved already, or was not worth it. */
+  backedUp: boolean;
   /** Of a parked one: what keeping it is worth, see `makeRoom`, and its ms of computing per byte. */
   worth: number;
   msPerByte: number;
@@ -86,8 +88,8 @@ export class PrefixCache {
   }
 
   /** Puts in what a slot holds; `park` moves it to host memory. */
-  add(fields: Omit<Prefix, "uses" | "worth" | "msPerByte">): Prefix {
-    const prefix: Prefix = { ...fields, uses: 0, worth: 0, msPerByte: 0 };
+  add(fields: Omit<Prefix, "uses" | "backedUp" | "worth" | "msPerByte">): Prefix {
+    const prefix: Prefix = { ...fields, uses: 0, backedUp: false, worth: 0, msPerByte: 0 };
     if (this.enabled) this.#index(prefix);
     return prefix;
   }

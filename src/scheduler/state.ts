@@ -87,14 +87,14 @@ export function removeSequence(state: SchedulerState, sequence: Sequence): void 
 export function rest(state: SchedulerState, sequence: Sequence): Prefix | undefined {
   const { slots, cache } = state;
   const slot = sequence.slot!;
-  const { uses, ...running } = slots.at(slot)!;
+  const { tenant, tokens, sharedLength, uses } = slots.at(slot)!;
   cache.remove(slots.at(slot)!);
   slots.clear(slot);
   const length = sequence.computed;
   sequence.slot = undefined;
   sequence.computed = 0;
   if (!cache.enabled || length === 0) return undefined;
-  const prefix = cache.add({ ...running, length, place: { kind: "resting", slot } });
+  const prefix = cache.add({ tenant, tokens, length, sharedLength, place: { kind: "resting", slot } });
   prefix.uses = uses;
   slots.put(slot, prefix);
   return prefix;

@@ -5,7 +5,7 @@ import { Mover } from "./apply-move.ts";
 import { applyStep, expire, type SequenceEvent } from "./apply-step.ts";
 import { computePlan } from "./compute-plan.ts";
 import { Forecast } from "./forecast.ts";
-import { planMove, type Wait } from "./plan-move.ts";
+import { planIdleMove, planMove, type Wait } from "./plan-move.ts";
 import { planStep, type StepLimits } from "./plan-step.ts";
 import type { Sequence } from "./sequence.ts";
 import { shapeOf, type StepPlan } from "./step-plan.ts";
@@ -106,7 +106,9 @@ export class StepLoop {
       if (plan.items.length === 0) {
         checkConservation(this.state);
         onStep(undefined);
-        await this.#moreWork(now);
+        const move = planIdleMove(this.state);
+        if (move !== undefined) this.#mover.apply(move);
+        await (move === undefined ? this.#moreWork(now) : nextTurn());
         continue;
       }
       onStep(this.#step(plan));

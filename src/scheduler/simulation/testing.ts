@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Mover } from "../apply-move.ts";
 import { applyStep, expire } from "../apply-step.ts";
-import { planMove, type Move, type Wait } from "../plan-move.ts";
+import { planIdleMove, planMove, type Move, type Wait } from "../plan-move.ts";
 import { computePlan } from "../compute-plan.ts";
 import { planStep } from "../plan-step.ts";
 import type { Prefix } from "../prefix-cache.ts";
@@ -114,7 +114,7 @@ export class Simulation {
     this.#move();
     const plan = planStep(state, { limits: { prefillTokens: this.#prefillTokens }, waits: this.#waits, now });
     if (plan.items.length > 0) this.#compute(plan);
-    else this.now++;
+    else this.#idle();
     this.#check();
     if (this.#notes.length > 0) this.lines.push(`step ${this.steps}, ${now.toFixed(1)} ms: ${this.#notes.join("; ")}`);
     this.#notes = [];
@@ -138,6 +138,14 @@ export class Simulation {
       if (!this.#resumed.has(started)) this.#firstTurns.set(started, 0);
       this.#checkSlots(); // reuse that goes wrong shows here, before anything is computed on it
     }
+  }
+
+  #idle(): void {
+    this.now++;
+    const move = planIdleMove(this.state);
+    if (move === undefined) return;
+    this.#notes.push(inWords(move));
+    this.#mover.apply(move);
   }
 
   #compute(plan: StepPlan): void {
@@ -273,6 +281,7 @@ function answerAlone({ tokens, promptLength, limit, endsGeneration }: Sequence):
 }
 
 function inWords(move: Move): string {
+  if (move.kind === "back-up") return `back up ${move.prefix.length} tokens`;
   const { kind, sequence } = move;
   if (kind === "preempt") return `${sequence.id} yields to ${move.by.id} at ${sequence.computed} of ${sequence.length}`;
   if (kind === "snapshot") return `${kind} ${sequence.id} at ${sequence.computed} of ${sequence.length}`;

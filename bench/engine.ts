@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { openEndpoint } from "../src/bench/open-endpoint.ts";
 import { defaultPlan, type ExecutionPlan } from "../src/core/execution-plan.ts";
 import { openEngine } from "../src/engine/open.ts";
-import { threadsForThisMachine } from "../src/host/cpu-lease.ts";
+import { threadsForThisMachine } from "../src/host/cpu-quota.ts";
 import { LocalBackend } from "../src/inference/local-backend.ts";
 import { startServer } from "../test/e2e/server.ts";
 import { BareLoop } from "./bare-loop.ts";

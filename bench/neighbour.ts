@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { defaultPlan } from "../src/core/execution-plan.ts";
 import { openEngine } from "../src/engine/open.ts";
 import type { Engine } from "../src/engine/engine.ts";
-import { threadsForThisMachine } from "../src/host/cpu-lease.ts";
+import { threadsForThisMachine } from "../src/host/cpu-quota.ts";
 import { ThreadGovernor } from "../src/scheduler/thread-governor.ts";
 import { testModel } from "../test/models.ts";
 import { show, summarize } from "../src/bench/statistics.ts";

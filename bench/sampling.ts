@@ -3,7 +3,7 @@ import { defaultPlan } from "../src/core/execution-plan.ts";
 import type { Sampling } from "../src/core/generation.ts";
 import { openEngine } from "../src/engine/open.ts";
 import { silenceNativeLog } from "../src/engine/llama/native-log.ts";
-import { threadsForThisMachine } from "../src/host/cpu-lease.ts";
+import { threadsForThisMachine } from "../src/host/cpu-quota.ts";
 import { keyedUniform } from "../src/inference/keyed-random.ts";
 import { createSampler } from "../src/inference/sampler.ts";
 import { exactDistribution, filteredDistribution, someSampling, totalVariation } from "../src/inference/testing.ts";

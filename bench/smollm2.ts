@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { quantizedTypes, quantizeModel } from "../src/engine/llama/quantize.ts";
-import { threadsForThisMachine } from "../src/host/cpu-lease.ts";
+import { threadsForThisMachine } from "../src/host/cpu-quota.ts";
 import { testModel } from "../test/models.ts";
 
 /** SmolLM2 as published (q4_1), or requantized by the library into the cache. */

@@ -6,7 +6,7 @@ import { defaultPlan } from "../src/core/execution-plan.ts";
 import type { BatchItem, Engine, SavedSequence } from "../src/engine/engine.ts";
 import { silenceNativeLog } from "../src/engine/llama/native-log.ts";
 import { openEngine } from "../src/engine/open.ts";
-import { threadsForThisMachine } from "../src/host/cpu-lease.ts";
+import { threadsForThisMachine } from "../src/host/cpu-quota.ts";
 import { keyedUniform } from "../src/inference/keyed-random.ts";
 import { contextOf, StepCost, type StepShape } from "../src/scheduler/step-cost.ts";
 import { mergeIntoFile, type Prediction } from "./results.ts";

@@ -8,7 +8,7 @@ import type { Endpoint } from "../../src/bench/completion-client.ts";
 import { openEndpoint } from "../../src/bench/open-endpoint.ts";
 import { runLoad } from "../../src/bench/run-load.ts";
 import { workloadOf, workloadShapes } from "../../src/bench/workload.ts";
-import { threadsForThisMachine } from "../../src/host/cpu-lease.ts";
+import { threadsForThisMachine } from "../../src/host/cpu-quota.ts";
 import { poll, startServer } from "../../test/e2e/server.ts";
 
 /** The KV memory of a server. */

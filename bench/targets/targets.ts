@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { machineFacts } from "../../src/bench/machine.ts";
 import { defaultPlan } from "../../src/core/execution-plan.ts";
 import { silenceNativeLog } from "../../src/engine/llama/native-log.ts";
-import { threadsForThisMachine } from "../../src/host/cpu-lease.ts";
+import { threadsForThisMachine } from "../../src/host/cpu-quota.ts";
 import { BareLoop } from "../bare-loop.ts";
 import { mergeIntoFile, mergeResults, type Facts, type MeasuredRow, type Results } from "../results.ts";
 import { modelOfType } from "../smollm2.ts";

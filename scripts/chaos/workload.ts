@@ -1,7 +1,7 @@
 import { defaultPlan, type ExecutionPlan } from "../../src/core/execution-plan.ts";
 import type { GenerationRequest } from "../../src/core/generation.ts";
 import type { EngineSpec } from "../../src/engine/open.ts";
-import { threadsForThisMachine } from "../../src/host/cpu-lease.ts";
+import { threadsForThisMachine } from "../../src/host/cpu-quota.ts";
 import { resolveModel } from "../../src/model/resolve-model.ts";
 
 export const streams = 8;

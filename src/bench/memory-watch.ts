@@ -1,5 +1,5 @@
 import { readdirSync } from "node:fs";
-import { readIfThere } from "../host/cpu-lease.ts";
+import { readIfThere } from "../host/cpu-quota.ts";
 import { residentBytes } from "../host/process-memory.ts";
 
 const watchMs = 500;

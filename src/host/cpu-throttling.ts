@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { cpuGroups, readIfThere, type ReadFile } from "./cpu-lease.ts";
+import { cpuGroups, readIfThere, type ReadFile } from "./cpu-quota.ts";
 
 /** How often the kernel stopped this process's cgroup because its CPU quota was used up, since the cgroup was made. */
 export interface CpuThrottling {

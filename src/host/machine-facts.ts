@@ -7,13 +7,13 @@ import { toMillraceError } from "../core/errors.ts";
 import { libraryFacts, type LibraryFacts } from "../engine/llama/library-facts.ts";
 import { silenceNativeLog } from "../engine/llama/native-log.ts";
 import { availableMemory } from "../model/available-memory.ts";
-import { readIfThere, threadsForThisMachine, type CpuLease } from "./cpu-lease.ts";
+import { readIfThere, threadsForThisMachine, type CpuQuota } from "./cpu-quota.ts";
 import { cpuThrottling, type CpuThrottling } from "./cpu-throttling.ts";
 
 /** What can be known about this machine before a model is loaded. A `problem` is there instead of what could not be had. */
 export interface MachineFacts {
   readonly node: string;
-  readonly cpu: { readonly model: string; readonly count: number; readonly usable: number; readonly lease: CpuLease };
+  readonly cpu: { readonly model: string; readonly count: number; readonly usable: number; readonly lease: CpuQuota };
   readonly throttling: CpuThrottling | undefined;
   /** In bytes. */
   readonly memory: { readonly total: number; readonly available: number };

@@ -1,5 +1,5 @@
 import { memoryLimit } from "../model/available-memory.ts";
-import { readIfThere } from "./cpu-lease.ts";
+import { readIfThere } from "./cpu-quota.ts";
 import type { MemoryAtEnd } from "./exit-in-words.ts";
 import { residentBytes } from "./process-memory.ts";
 

@@ -1,6 +1,6 @@
 import type { Config } from "../config/schema.ts";
 import { defaultPlan, type ExecutionPlan } from "../core/execution-plan.ts";
-import { threadsForThisMachine } from "./cpu-lease.ts";
+import { threadsForThisMachine } from "./cpu-quota.ts";
 
 /** The plan of what was configured, on this machine. */
 export function planFor(config: Config, modelFile: string): ExecutionPlan {

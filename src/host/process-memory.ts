@@ -1,4 +1,4 @@
-import { readIfThere } from "./cpu-lease.ts";
+import { readIfThere } from "./cpu-quota.ts";
 
 /** What a group of processes holds, in bytes. */
 export interface MemoryHeld {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 
-export interface CpuLease {
+export interface CpuQuota {
   /** Threads that may run at once: at least 1, never more than this process may use of the machine. */
   readonly threads: number;
   /** Where the number comes from, for the log. */
@@ -18,7 +18,7 @@ export type ReadFile = (path: string) => string | undefined;
 export function threadsForThisMachine(
   parallelism: number = availableParallelism(),
   readFile: ReadFile = readIfThere,
-): CpuLease {
+): CpuQuota {
   const quota = cpuQuota(readFile);
   if (quota === undefined || quota >= parallelism) {
     return { threads: parallelism, why: `${parallelism} CPUs are available and no quota is below that` };

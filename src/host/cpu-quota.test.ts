@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseCfsQuota, parseCgroups, parseCpuMax, threadsForThisMachine } from "./cpu-lease.ts";
+import { parseCfsQuota, parseCgroups, parseCpuMax, threadsForThisMachine } from "./cpu-quota.ts";
 
 const machine = (files: Record<string, string>) => (path: string) => files[path];
 

@@ -3,6 +3,7 @@ import { machineFacts } from "../src/bench/machine.ts";
 /** Loaded when asked for: one bench needs a built program, another a model. */
 const benches: Record<string, () => Promise<(args: readonly string[]) => void | Promise<void>>> = {
   engine: async () => (await import("./engine.ts")).engine,
+  lease: async () => (await import("./lease.ts")).lease,
   neighbour: async () => (await import("./neighbour.ts")).neighbour,
   plots: async () => (await import("./plots.ts")).plots,
   "plan-step": async () => (await import("./plan-step.ts")).planStep,

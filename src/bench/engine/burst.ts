@@ -64,7 +64,8 @@ export async function runBurst(
   }
 }
 
-function requestOf(model: string, ids: readonly number[], maxTokens: number): GenerationRequest {
+/** Exactly `maxTokens` tokens after a prompt of these, greedily. */
+export function requestOf(model: string, ids: readonly number[], maxTokens: number): GenerationRequest {
   return {
     id: newId("bench"),
     model,

@@ -8,6 +8,7 @@ const benches: Record<string, () => Promise<(args: readonly string[]) => void | 
   plots: async () => (await import("./plots.ts")).plots,
   "plan-step": async () => (await import("./plan-step.ts")).planStep,
   sampling: async () => (await import("./sampling.ts")).sampling,
+  start: async () => (await import("./start.ts")).start,
   "step-cost": async () => (await import("./step-cost.ts")).stepCost,
   targets: async () => (await import("./targets/targets.ts")).targets,
 };

@@ -36,8 +36,12 @@ export class MemoryWatch implements Disposable {
 
 /** Of the process and all that descend from it; 0 = there is no such process, or no /proc. */
 export function residentBytesOfTree(pid: number): number {
-  const own = residentBytes(pid) ?? 0;
-  return childrenOf(pid).reduce((sum, child) => sum + residentBytesOfTree(child), own);
+  return processTree(pid).reduce((sum, one) => sum + (residentBytes(one) ?? 0), 0);
+}
+
+/** The process and all that descend from it. */
+export function processTree(pid: number): number[] {
+  return [pid, ...childrenOf(pid).flatMap(processTree)];
 }
 
 /** Each thread has the children that it started. */

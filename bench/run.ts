@@ -4,6 +4,7 @@ import { machineFacts } from "../src/bench/machine.ts";
 const benches: Record<string, () => Promise<(args: readonly string[]) => void | Promise<void>>> = {
   engine: async () => (await import("./engine.ts")).engine,
   lease: async () => (await import("./lease.ts")).lease,
+  memory: async () => (await import("./memory.ts")).memory,
   neighbour: async () => (await import("./neighbour.ts")).neighbour,
   plots: async () => (await import("./plots.ts")).plots,
   "plan-step": async () => (await import("./plan-step.ts")).planStep,

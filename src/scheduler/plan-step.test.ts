@@ -84,6 +84,7 @@ test("a chunk ends where others wait to take over, and where a memory that canno
   const waits = [{ sequence: aSequence(), on: leader, length: 130 }];
   expect(countsOf(state, { waits })).toEqual([["leader", 120]]);
   expect(countsOf(state)).toEqual([["leader", 190]]);
+  expect(countsOf(state, { waits: [{ ...waits[0]!, length: 180 }] })).toEqual([["leader", 190]]);
 
   const exact = aState({ scheduling: noTarget, capabilities: { trimAfterRestore: false } });
   aPrefill(exact, 10, { id: "leader", length: 200, boundaries: [90, 150] });

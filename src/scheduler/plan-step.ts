@@ -106,11 +106,16 @@ function stretched({ scheduling, running }: SchedulerState, decodes: number): In
   return { kind: "times", times: target.times * Math.max(1, prompts / decodes) };
 }
 
-/** Tokens until the next position at which something must be done with what is computed. */
+/**
+ * Tokens until the next position at which something must be done with what is computed. The end of a prompt that is less
+ * than a tile is computed at once: alone it would take longer than it keeps those waiting who go on from before it.
+ */
 function untilStop({ cache }: SchedulerState, sequence: Sequence, waits: readonly Wait[]): number {
   const { computed, boundaries } = sequence;
   let stop = Infinity;
-  for (const { on, length } of waits) if (on === sequence && length > computed) stop = Math.min(stop, length);
+  const nearEnd = cache.exactOnly ? sequence.length : sequence.length - tileTokens;
+  for (const { on, length } of waits)
+    if (on === sequence && length > computed && length <= nearEnd) stop = Math.min(stop, length);
   if (cache.enabled && cache.exactOnly) stop = Math.min(stop, boundaries.find((at) => at > computed) ?? Infinity);
   return stop - computed;
 }

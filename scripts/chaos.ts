@@ -1,12 +1,15 @@
 /**
  * Ends the engine under eight streams, again and again, and looks at what their readers got: no stream may break, no
  * token may be missing or come twice. Then it says how long streams stood still, and how long they might have.
- * `npm run test:chaos -- [KILLS] [fake|real] [SIGNAL]`, default 50, both and SIGKILL.
+ * And loads damaged models into a running server, which must go on answering.
+ * `npm run test:chaos -- [fake|real] [KILLS] [SIGNAL]`, default 50 and SIGKILL; `-- damaged [FILES] [SEED]`, default 1000
+ * and 1; all three without arguments.
  */
 import { openEngine } from "../src/engine/open.ts";
 import { silenceNativeLog } from "../src/engine/llama/native-log.ts";
 import { startHost } from "./chaos/built-host.ts";
 import { ChaosRun } from "./chaos/chaos-run.ts";
+import { loadDamagedModels } from "./chaos/damaged-models.ts";
 import { reportRecovery } from "./chaos/recovery.ts";
 import { assertThat, checkTeacherForced, checkWhole, undisturbed } from "./chaos/verdicts.ts";
 import { specOf } from "./chaos/workload.ts";
@@ -38,6 +41,9 @@ async function chaos(name: "fake" | "real", kills: number, signal: NodeJS.Signal
   }
 }
 
-const [kills = "50", only, signal = "SIGKILL"] = process.argv.slice(2);
+const [only, ...rest] = process.argv.slice(2);
+const [kills = "50", signal = "SIGKILL"] = rest;
+const [files = "1000", seed = "1"] = rest;
 for (const name of ["fake", "real"] as const)
   if (only === undefined || only === name) await chaos(name, Number(kills), signal as NodeJS.Signals);
+if (only === undefined || only === "damaged") await loadDamagedModels(Number(files), Number(seed));

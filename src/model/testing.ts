@@ -78,7 +78,7 @@ export function buildGguf(parts: GgufParts = {}): Buffer {
       u32(tensor.type ?? 0),
       u64(BigInt(offset)),
     );
-    dataBytes = offset + tensorBytes(tensor);
+    if (offset < mostBytes) dataBytes = offset + tensorBytes(tensor);
   }
   const header = Buffer.concat([
     Buffer.from(parts.magic ?? "GGUF", "latin1"),
@@ -93,11 +93,14 @@ export function buildGguf(parts: GgufParts = {}): Buffer {
   return file.subarray(0, file.length - (parts.cut ?? 0));
 }
 
-/** Only for what the builder is used with: f32 and q4_0; anything else takes no room. */
+/** No tensor of the builder's has so many; what claims more is a lie. */
+const mostBytes = 4e6;
+
+/** Only for what the builder is used with: f32 and q4_0; anything else, and a lie, takes no room. */
 function tensorBytes({ dimensions, type = 0 }: GgufTensor): number {
   const elements = Number(dimensions.reduce<bigint>((product, size) => product * BigInt(size), 1n));
-  if (type === 0) return elements < 1e6 ? elements * 4 : 0;
-  return type === 2 ? (elements / 32) * 18 : 0;
+  const bytes = type === 0 ? elements * 4 : type === 2 ? Math.floor(elements / 32) * 18 : 0;
+  return bytes < mostBytes ? bytes : 0;
 }
 
 function valueBytes(value: GgufValue): Buffer {

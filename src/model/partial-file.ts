@@ -129,6 +129,7 @@ function startsLikeGguf(chunk: Uint8Array): boolean {
   return magic.subarray(0, chunk.length).equals(chunk.subarray(0, magic.length));
 }
 
-async function hashFile(path: string, hash: Hash): Promise<void> {
+/** Feeds all bytes of the file to the hash. */
+export async function hashFile(path: string, hash: Hash): Promise<void> {
   for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk as Buffer);
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -140,3 +140,15 @@ test("gc removes what no name needs and nothing else", async () => {
 async function old(path: string): Promise<void> {
   await utimes(path, 0, 0);
 }
+
+test("a file whose content has changed is found by its sum", async () => {
+  await add("sound");
+  const { files } = await add("spoilt");
+  const models = await store.list();
+  expect(await Promise.all(models.map((model) => store.damagedFiles(model)))).toEqual([[], []]);
+  const path = join(home, "blobs", `sha256-${files[0]!.sha256}`);
+  const bytes = await readFile(path);
+  bytes[bytes.length - 20]! ^= 1; // one bit of a tensor
+  await writeFile(path, bytes);
+  expect(await Promise.all(models.map((model) => store.damagedFiles(model)))).toEqual([[], [path]]);
+});

@@ -8,7 +8,7 @@ import type { FileSum } from "./catalogue-entry.ts";
 import { activeLeases } from "./lease.ts";
 import type { PullableFile } from "./locate.ts";
 import { isOrphaned, ownerName } from "./owner.ts";
-import { PartialFile, writeVerified, WrongContent } from "./partial-file.ts";
+import { hashFile, PartialFile, writeVerified, WrongContent } from "./partial-file.ts";
 import type { SourceContext } from "./source.ts";
 import { problemOf, SourceProblem } from "./source-problem.ts";
 import { splitName } from "./split-name.ts";
@@ -70,6 +70,17 @@ export class ModelStore {
   async has(sum: FileSum): Promise<boolean> {
     const found = await stat(this.#blob(sum.sha256)).catch(() => undefined);
     return found?.isFile() === true && found.size === sum.bytes;
+  }
+
+  /** Paths of the model's files whose content is not what their sums say: the disk has lost bits, or somebody wrote to them. */
+  async damagedFiles({ files }: StoredModel): Promise<string[]> {
+    const damaged: string[] = [];
+    for (const { sha256 } of files) {
+      const hash = createHash("sha256");
+      await hashFile(this.#blob(sha256), hash);
+      if (hash.digest("hex") !== sha256) damaged.push(this.#blob(sha256));
+    }
+    return damaged;
   }
 
   /** Forgets a name, and removes the files that no other name needs. Throws `model_not_stored`, `model_in_use`. */

@@ -21,7 +21,8 @@ const readableMs = 40;
 
 /**
  * Tokens of a prompt that are computed beside decodes even if the target is missed: one that goes with the decodes, and
- * one group. A prompt that waits for the streams to end may wait for ever.
+ * one group. A prompt that waits for the streams to end may wait for ever. Where only more than the one is too much, it is
+ * the one.
  */
 export const leastChunk = 1 + rowTokens;
 
@@ -36,7 +37,8 @@ export function prefillBudget(question: BudgetQuestion): number {
   const allowed = target.kind === "ms" ? target.ms : Math.max(readableMs, target.times * undisturbed);
   const fits = (count: number): boolean => cost.predict(withPrefill(question, count)) <= allowed;
   if (fits(most)) return most;
-  return largestTiled(most, fits) ?? largestUntiled(most, fits) ?? (fits(1) ? 1 : Math.min(leastChunk, most));
+  const largest = largestTiled(most, fits) ?? largestUntiled(most, fits);
+  return largest ?? (undisturbed < allowed ? 1 : Math.min(leastChunk, most));
 }
 
 function withPrefill({ decodes, decodeContext, from }: BudgetQuestion, count: number): StepShape {

@@ -12,8 +12,8 @@ import { Forecast } from "./forecast.ts";
 
 /** All that planning knows and applying may change. */
 export interface SchedulerState {
-  readonly scheduling: Scheduling;
-  readonly policy: Policy;
+  scheduling: Scheduling;
+  policy: Policy;
   /** Without a slot, in order of arrival; those that gave theirs up are at the end. */
   readonly waiting: Sequence[];
   /** With a slot, in order of their start. */

@@ -7,6 +7,7 @@ import { computePlan } from "./compute-plan.ts";
 import { Forecast } from "./forecast.ts";
 import { planIdleMove, planMove, type Wait } from "./plan-move.ts";
 import { planStep, type StepLimits } from "./plan-step.ts";
+import { policies } from "./policies/policies.ts";
 import type { Sequence } from "./sequence.ts";
 import { shapeOf, type StepPlan } from "./step-plan.ts";
 import { ThreadGovernor } from "./thread-governor.ts";
@@ -82,6 +83,13 @@ export class StepLoop {
 
   credit(sequence: Sequence, tokens: number): void {
     sequence.credit += tokens;
+    this.wake();
+  }
+
+  /** Takes over another policy, target, turn and limits. The cache's memory and the ageing of lanes stay as they are. */
+  reschedule(scheduling: Scheduling): void {
+    this.state.scheduling = scheduling;
+    this.state.policy = policies[scheduling.policy];
     this.wake();
   }
 

@@ -11,6 +11,7 @@ function vocabularyWith(chatTemplate: string | undefined, bos = "<s>", eos = "</
     maxPieceBytes: 4,
     bosToken: 0,
     eosToken: 1,
+    controlTokens: [0, 1],
     chatTemplate,
     tokenize: () => new Int32Array(),
     piece: (token, special) => Buffer.from(special === true ? [bos, eos][token]! : ""),

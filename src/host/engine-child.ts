@@ -21,6 +21,8 @@ export type EngineNews = Exclude<EngineMessage, { type: "heartbeat" }>;
 export interface EngineEnd {
   /** In words. */
   readonly problem: string;
+  /** What native code wrote about it, if that tells anything. */
+  readonly fault: string | undefined;
   /** By its own doing, or by what it had to do: nobody killed it from outside. */
   readonly byItself: boolean;
   /** Ids of requests that it worked on. */
@@ -138,6 +140,7 @@ export class EngineChild {
     };
     this.#options.onExit({
       problem: error === undefined ? exitInWords(end) : `its process could not be started: ${error.message}`,
+      fault: this.#log.fault(),
       byItself: diedByItself(end),
       running: this.#running,
     });

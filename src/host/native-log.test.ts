@@ -23,6 +23,15 @@ test("the assert is told, not the noise after it", async () => {
   expect(log.lastWords()).toBe("/src/ggml.c:12: GGML_ASSERT(n > 0) failed");
 });
 
+test("what is wrong with a file is told, not that it could not be loaded", async () => {
+  const { log } = await logged(
+    "llama_model_load: error loading model: missing tensor 'output_norm.weight'\n",
+    "llama_model_load_from_file_impl: failed to load model\n",
+  );
+  expect(log.fault()).toBe("llama_model_load: error loading model: missing tensor 'output_norm.weight'");
+  expect((await logged("load ok\n")).log.fault()).toBeUndefined();
+});
+
 test("without a telling line it is the last one", async () => {
   expect((await logged("a\nb\n")).log.lastWords()).toBe("b");
   expect((await logged()).log.lastWords()).toBeUndefined();

@@ -4,8 +4,12 @@ import { LineSplitter } from "./channel.ts";
 const linesKept = 50;
 const longestLine = 2 ** 20;
 
-/** The lines that say why a process died: native asserts, C++ exceptions, allocation failures, JavaScript errors. */
-const telling = /assert|terminate called|what\(\):|fatal|out of memory|failed to allocate|^\w*Error\b/i;
+/**
+ * The lines that say why a process died or could not open its model: native asserts, C++ exceptions, allocation
+ * failures, what is wrong with a file, JavaScript errors.
+ */
+const telling =
+  /assert|terminate called|what\(\):|fatal|out of memory|failed to (?:allocate|initialize)|error loading|^\w*Error\b/i;
 
 /** What an engine process writes to its standard streams: passed on line by line, the last lines kept. */
 export class NativeLog {
@@ -29,9 +33,14 @@ export class NativeLog {
     stream.on("error", () => {}); // its end is told by the process's own
   }
 
-  /** The last line that explains a death, else the very last one; undefined if nothing was written. */
+  /** The last line that explains a death or a failure. */
+  fault(): string | undefined {
+    return this.#lines.findLast((line) => telling.test(line));
+  }
+
+  /** The same, else the very last line; undefined if nothing was written. */
   lastWords(): string | undefined {
-    return this.#lines.findLast((line) => telling.test(line)) ?? this.#lines.at(-1);
+    return this.fault() ?? this.#lines.at(-1);
   }
 
   #add(text: string): void {

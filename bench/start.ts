@@ -71,7 +71,7 @@ export async function start(args: readonly string[]): Promise<void> {
     target: { atMost },
   });
   for (const one of [requirement("ready", "ready", 1.2), requirement("memory", "memoryMib", 1.3)])
-    console.log(verdictOf(one));
+    console.log(`  ${verdictOf(one).join(" · ")}`);
 }
 
 function ours(model: string): Launch {

@@ -28,7 +28,7 @@ if (build || !isInstalled() || !isBuilt()) {
   lock();
   // Looked at again: another set-up may have done it while this one waited.
   if (!isInstalled()) install();
-  if (build || !isBuilt()) compile();
+  if (build || !isBuilt()) await compile();
 }
 
 function checkNode() {
@@ -98,14 +98,16 @@ function isBuilt() {
 }
 
 /** Compiles beside dist and then swaps: dist is whole at any time, and nothing stale stays in it. */
-function compile() {
+async function compile() {
   say("Building ...");
   const fresh = join(root, ".cache", "dist-new");
   const old = join(root, ".cache", "dist-old");
   rmSync(fresh, { recursive: true, force: true });
   const hash = buildHash();
-  runCompiler("tsconfig.build.json", fresh);
-  runCompiler("page/tsconfig.json", join(fresh, "page"));
+  runCompiler("tsconfig.build.json", "--noEmit");
+  runCompiler("page/tsconfig.json", "--outDir", join(fresh, "page"));
+  const { bundle } = await import("./bundle.mjs"); // it needs a package, which may have been installed just now
+  await bundle(root, fresh).catch(() => fail("The build failed."));
   for (const path of filesUnder("page")) {
     if (/\.(html|css|svg)$/.test(path)) copyFileSync(join(root, path), join(fresh, path));
   }
@@ -117,9 +119,9 @@ function compile() {
   rmSync(old, { recursive: true, force: true });
 }
 
-function runCompiler(project, outDir) {
+function runCompiler(project, ...options) {
   const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
-  const args = [compiler, "-p", join(root, project), "--outDir", outDir];
+  const args = [compiler, "-p", join(root, project), ...options];
   if (spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" }).status !== 0) fail("The build failed.");
 }
 
@@ -134,7 +136,7 @@ function installHash() {
 function buildHash() {
   const hash = createHash("sha256");
   const settings = ["tsconfig.json", "tsconfig.build.json", "package.json", "package-lock.json"];
-  for (const path of [...settings, ...filesUnder("src"), ...filesUnder("page")])
+  for (const path of [...settings, "scripts/bundle.mjs", ...filesUnder("src"), ...filesUnder("page")])
     hash.update(`${path}\0`).update(readFileSync(join(root, path)));
   return hash.digest("hex");
 }

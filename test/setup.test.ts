@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { expect, test } from "vitest";
 
-/** An npm that "installs" one package and the real compiler, and counts its calls in `calls`. */
+/** An npm that "installs" one package and the real compilers, and counts its calls in `calls`. */
 const fakeNpm = `#!/usr/bin/env node
 import * as fs from "node:fs";
 fs.appendFileSync("calls", process.argv.slice(2).join(" ") + "\\n");
@@ -24,11 +24,13 @@ if (fs.existsSync("offline")) process.exit(1);
 fs.rmSync("node_modules", { recursive: true, force: true });
 fs.mkdirSync("node_modules/thing", { recursive: true });
 fs.writeFileSync("node_modules/thing/package.json", "{}");
-for (const name of ["typescript", "@types"]) {
+for (const name of ["typescript", "@types", "esbuild", "@esbuild"]) {
   fs.symlinkSync(${JSON.stringify(resolve("node_modules"))} + "/" + name, "node_modules/" + name);
 }
 fs.writeFileSync("node_modules/.package-lock.json", fs.readFileSync("package-lock.json"));
 `;
+
+const program = "#!/usr/bin/env node\nexport const answer: number = 42;\n";
 
 const lockOf = (version: string): string => JSON.stringify({ packages: { "node_modules/thing": { version } } });
 
@@ -36,13 +38,17 @@ const lockOf = (version: string): string => JSON.stringify({ packages: { "node_m
 function aCheckout() {
   const root = mkdtempSync(join(tmpdir(), "millrace-setup-"));
   const file = (path: string, text: string) => writeFileSync(join(root, path), text);
-  for (const folder of ["scripts", "src", "page", "bin"]) mkdirSync(join(root, folder));
-  copyFileSync("scripts/setup.mjs", join(root, "scripts/setup.mjs"));
+  for (const folder of ["scripts", "src/host", "src/engine/llama", "page", "bin"])
+    mkdirSync(join(root, folder), { recursive: true });
+  for (const script of ["scripts/setup.mjs", "scripts/bundle.mjs"]) copyFileSync(script, join(root, script));
   for (const path of ["tsconfig.json", "tsconfig.build.json", "page/tsconfig.json"])
     copyFileSync(path, join(root, path));
   file("package.json", '{"type": "module"}');
   file("package-lock.json", lockOf("1.0.0"));
-  file("src/main.ts", "#!/usr/bin/env node\nexport const answer: number = 42;\n");
+  file("src/main.ts", program);
+  for (const name of ["engine-process", "service-worker", "text-worker", "quantize-process", "engine-host"])
+    file(`src/host/${name}.ts`, "export {};\n");
+  file("src/engine/llama/probe-variant.ts", "export {};\n");
   file("page/main.ts", "document.title = String(1);\n");
   file("page/index.html", "<title>page</title>");
   file("bin/npm", fakeNpm);
@@ -55,6 +61,7 @@ function aCheckout() {
     installs: () =>
       existsSync(join(root, "calls")) ? readFileSync(join(root, "calls"), "utf8").match(/\n/g)!.length : 0,
     built: (path: string) => existsSync(join(root, "dist", path)),
+    main: () => readFileSync(join(root, "dist/main.js"), "utf8"),
     setUp(...args: string[]) {
       const done = spawnSync(process.execPath, ["scripts/setup.mjs", ...args], { ...options, encoding: "utf8" });
       return { status: done.status, output: done.stdout + done.stderr };
@@ -69,22 +76,25 @@ const silent = { status: 0, output: "" };
 test("installs and builds once, then does nothing; a change does only what it asks for", { timeout: 60_000 }, () => {
   using checkout = aCheckout();
   expect(checkout.setUp()).toMatchObject({ status: 0, output: expect.stringMatching(/Installing .*\nBuilding/) });
-  expect(readFileSync(join(checkout.root, "dist/main.js"), "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);
+  expect(checkout.main()).toMatch(/^#!\/usr\/bin\/env node\n/);
   if (process.platform !== "win32") expect(statSync(join(checkout.root, "dist/main.js")).mode & 0o111).toBe(0o111);
   expect(checkout.setUp()).toEqual(silent);
 
-  checkout.file("src/other.ts", "export const other = 1;\n");
+  checkout.file("src/main.ts", `${program}export * from "./other.ts";\n`);
+  checkout.file("src/other.ts", "export const other = 1234;\n");
   checkout.file("src/other.test.ts", "not even TypeScript(");
   expect(checkout.setUp()).toEqual({ status: 0, output: "Building ...\n" });
-  expect([checkout.built("other.js"), checkout.built("other.test.js")]).toEqual([true, false]);
+  expect(checkout.main()).toContain("1234");
+  expect(["bundle/engine-process.js", "licences.txt"].map(checkout.built)).toEqual([true, true]);
   expect(["main.js", "index.html", "tsconfig.json"].map((name) => checkout.built(`page/${name}`))).toEqual([
     true,
     true,
     false,
   ]);
+  checkout.file("src/main.ts", program);
   rmSync(join(checkout.root, "src/other.ts"));
   expect(checkout.setUp()).toEqual({ status: 0, output: "Building ...\n" });
-  expect(checkout.built("other.js")).toBe(false);
+  expect(checkout.main()).not.toContain("1234");
 
   expect(checkout.setUp("--build")).toEqual({ status: 0, output: "Building ...\n" });
   expect(checkout.installs()).toBe(1);
@@ -100,7 +110,7 @@ test("a set-up that was interrupted or damaged is done again; what npm did by ha
   checkout.file("dist/main.js", "half");
   checkout.setUp();
   expect(checkout.installs()).toBe(1);
-  expect(readFileSync(join(checkout.root, "dist/main.js"), "utf8")).toContain("42");
+  expect(checkout.main()).toContain("42");
 
   rmSync(join(checkout.root, "node_modules/thing"), { recursive: true });
   checkout.setUp();
@@ -134,7 +144,7 @@ test("a type error fails the set-up and leaves the last build alone", { timeout:
     status: 1,
     output: expect.stringMatching(/main\.ts.*\n[^]*The build failed/),
   });
-  expect(readFileSync(join(checkout.root, "dist/main.js"), "utf8")).not.toContain("wrong");
+  expect(checkout.main()).not.toContain("wrong");
 });
 
 test("two at once install once; the lock of a process that is gone does not count", { timeout: 60_000 }, async () => {

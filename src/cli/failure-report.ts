@@ -1,16 +1,17 @@
 import { inspect } from "node:util";
 import { MillraceError } from "../core/errors.ts";
+import { exitCodes } from "../core/exit-codes.ts";
 import { Interrupted } from "./interrupts.ts";
 
-/** Ends a command that has said itself why it cannot do better, with exit code 1. */
+/** Ends a command that has said itself why it cannot do better. */
 export class Unsuccessful extends Error {
   override readonly name = "Unsuccessful";
 }
 
 /** What a command that failed prints, one line unless `verbose`, and its exit code. */
 export function failureReport(thrown: unknown, verbose: boolean): { text: string; exitCode: number } {
-  if (thrown instanceof Interrupted) return { text: "", exitCode: 130 };
-  if (thrown instanceof Unsuccessful) return { text: "", exitCode: 1 };
+  if (thrown instanceof Interrupted) return { text: "", exitCode: exitCodes.interrupted.code };
+  if (thrown instanceof Unsuccessful) return { text: "", exitCode: exitCodes.failed.code };
   const expected = thrown instanceof MillraceError && thrown.code !== "internal";
   const message = thrown instanceof Error ? (innermost(thrown)?.message ?? thrown.message) : String(thrown);
   const line = message.replace(/\s+/g, " ").trim();
@@ -20,7 +21,7 @@ export function failureReport(thrown: unknown, verbose: boolean): { text: string
   ];
   return {
     text: `${lines.join("\n")}\n`,
-    exitCode: thrown instanceof MillraceError ? (thrown.row.exit ?? 1) : 1,
+    exitCode: (thrown instanceof MillraceError ? thrown.row.exit : undefined) ?? exitCodes.failed.code,
   };
 }
 

@@ -1,3 +1,6 @@
+import { isatty } from "node:tty";
+import { exitCodes } from "../core/exit-codes.ts";
+
 /** npm passes a Ctrl-C on that the terminal has sent to its child already: within this time it is the same one. */
 const echoMs = 150;
 
@@ -12,8 +15,11 @@ interface Interrupts extends Disposable {
   readonly signal: AbortSignal;
 }
 
-/** Lets a command end in order at the first Ctrl-C or SIGTERM; the second ends the process at once, with code 130. */
-export function abortOnInterrupt(): Interrupts {
+/**
+ * Lets a command end in order at the first Ctrl-C or SIGTERM; the second ends the process at once. With `onHangup`, a
+ * SIGHUP calls that, unless it comes from a terminal that was closed: then it is like a SIGTERM.
+ */
+export function abortOnInterrupt(onHangup?: () => void): Interrupts {
   const controller = new AbortController();
   let first: number | undefined;
   const interrupt = () => {
@@ -21,11 +27,14 @@ export function abortOnInterrupt(): Interrupts {
     if (first === undefined) {
       first = now;
       controller.abort(new Interrupted());
-    } else if (now - first > echoMs) process.exit(130);
+    } else if (now - first > echoMs) process.exit(exitCodes.interrupted.code);
   };
+  const terminals = [0, 1, 2].filter((fd) => isatty(fd));
+  const hangUp = () => (terminals.every((fd) => isatty(fd)) ? onHangup?.() : interrupt());
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  if (onHangup !== undefined) process.on("SIGHUP", hangUp);
   return {
     signal: controller.signal,
-    [Symbol.dispose]: () => void process.off("SIGINT", interrupt).off("SIGTERM", interrupt),
+    [Symbol.dispose]: () => void process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", hangUp),
   };
 }

@@ -1,6 +1,8 @@
+import { exitCodes } from "./exit-codes.ts";
+
 /**
  * Every failure that a user can see is a row here: its HTTP status, OpenAI's error type, whether trying again can help,
- * and its words. `exit` is the process's exit code when the failure ends a command (default 1; 2 = wrong usage).
+ * and its words. `exit` is the process's exit code when the failure ends a command; default: that of `failed`.
  */
 interface ErrorRow {
   readonly status: number;
@@ -11,10 +13,11 @@ interface ErrorRow {
 }
 
 const badRequest = { status: 400, type: "invalid_request_error", retryable: false } as const;
-const usage = { ...badRequest, exit: 2 } as const;
+const usage = { ...badRequest, exit: exitCodes.usage.code } as const;
 const serverFault = { status: 500, type: "server_error", retryable: true } as const;
 const overloaded = { status: 429, type: "rate_limit_error", retryable: true } as const;
 const unavailable = { status: 503, type: "service_unavailable_error", retryable: true } as const;
+const notLoadable = { exit: exitCodes.modelNotLoadable.code } as const;
 
 export const errorTable = {
   // Requests
@@ -152,7 +155,11 @@ export const errorTable = {
     message: (a: { problem: string }) =>
       `the engine died twice while it worked on this request, the second time on nothing else: ${a.problem}`,
   },
-  engine_failed: { ...serverFault, message: (a: { problem: string }) => `the engine failed: ${a.problem}` },
+  engine_failed: {
+    ...serverFault,
+    ...notLoadable,
+    message: (a: { problem: string }) => `the engine failed: ${a.problem}`,
+  },
   model_loading: {
     ...unavailable,
     message: (a: { model: string; loading: LoadingProgress; retryAfter?: number | undefined }) =>
@@ -163,6 +170,12 @@ export const errorTable = {
     message: (a: { problem: string; retryAfter?: number }) => `the engine is not running: ${a.problem}`,
   },
   shutting_down: { ...unavailable, message: () => "the server is shutting down" },
+  drain_time_over: {
+    ...unavailable,
+    exit: exitCodes.cutOff.code,
+    message: (a: { requests: number; seconds: number }) =>
+      `${a.requests} ${a.requests === 1 ? "request was" : "requests were"} ended because the drain time of ${a.seconds} s was over`,
+  },
   internal: { ...serverFault, message: () => "an internal error; the server's log has the details" },
   request_cancelled: {
     status: 499,
@@ -173,7 +186,11 @@ export const errorTable = {
 
   // Starting: files, machine, configuration
   invalid_config: { ...usage, message: (a: { problem: string }) => a.problem },
-  invalid_model_file: { ...badRequest, message: (a: { file: string; problem: string }) => `${a.file}: ${a.problem}` },
+  invalid_model_file: {
+    ...badRequest,
+    ...notLoadable,
+    message: (a: { file: string; problem: string }) => `${a.file}: ${a.problem}`,
+  },
   unknown_model: {
     ...usage,
     message: (a: { model: string; advice: string; known: string }) =>
@@ -181,6 +198,7 @@ export const errorTable = {
   },
   model_source_failed: {
     ...unavailable,
+    ...notLoadable,
     message: (a: { model: string; problem: string }) => `cannot get model '${a.model}': ${a.problem}`,
   },
   model_not_stored: {
@@ -195,12 +213,14 @@ export const errorTable = {
   },
   disk_full: {
     ...unavailable,
+    ...notLoadable,
     retryable: false,
     message: (a: { folder: string; free: string; missing: string }) =>
       `the disk of ${a.folder} is full: ${a.missing} and ${a.free} are free; remove files there, run 'millrace models gc', or let MILLRACE_HOME name a folder on another disk`,
   },
   model_too_large: {
     ...unavailable,
+    ...notLoadable,
     retryable: false,
     message: (a: { needed: string; available: string; advice: string }) =>
       `this model needs about ${a.needed} and ${a.available} can be had; ${a.advice}`,
@@ -209,9 +229,15 @@ export const errorTable = {
     ...unavailable,
     message: (a: { url: string; problem: string }) => `the server at ${a.url} failed: ${a.problem}`,
   },
-  unsupported_library: { ...serverFault, retryable: false, message: (a: { problem: string }) => a.problem },
+  unsupported_library: {
+    ...serverFault,
+    ...notLoadable,
+    retryable: false,
+    message: (a: { problem: string }) => a.problem,
+  },
   port_in_use: {
     ...unavailable,
+    exit: exitCodes.portInUse.code,
     message: (a: { host: string; port: number }) => `${a.host}:${a.port} is already in use; choose another with --port`,
   },
   open_bind: {

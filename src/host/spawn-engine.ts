@@ -1,10 +1,33 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import type { Socket } from "node:net";
 import { getPriority, setPriority } from "node:os";
 import { childEnvironment } from "./child-environment.ts";
 import { entryArguments } from "./entry-point.ts";
 
-/** Starts an engine process that waits for `open` on its file descriptor 3, and tells what it runs on 4 (run-notes.ts). */
+/** Was started before anybody knew what for. */
+let spare: ChildProcess | undefined;
+
+/** Starts a process for the next engine: its code loads while this process reads its configuration. */
+export function prepareEngine(): void {
+  spare ??= startProcess();
+  for (const handle of handlesOf(spare)) handle.unref(); // whoever ends without an engine does not wait for it
+}
+
+/** An engine process that waits for `open` on its file descriptor 3, and tells what it runs on 4 (run-notes.ts). */
 export function spawnEngine(): ChildProcess {
+  const prepared = spare;
+  spare = undefined;
+  if (prepared === undefined || prepared.exitCode !== null || prepared.signalCode !== null) return startProcess();
+  for (const handle of handlesOf(prepared)) handle.ref();
+  return prepared;
+}
+
+/** What keeps this process alive while the child lives. */
+function handlesOf(child: ChildProcess): readonly (ChildProcess | Socket)[] {
+  return [child, ...child.stdio.filter((pipe) => pipe !== null).map((pipe) => pipe as Socket)];
+}
+
+function startProcess(): ChildProcess {
   const child = spawn(process.execPath, [...entryArguments("engine-process"), `${process.pid}`], {
     stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
     env: childEnvironment(process.env),

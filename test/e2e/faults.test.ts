@@ -59,7 +59,7 @@ test("files that are no model are refused in one line that says why", async () =
     [join(scratch, "absent.gguf"), /absent\.gguf/],
   ] as const) {
     const { status, stderr } = millrace("serve", "--port", "0", "--model", path);
-    expect(status).toBe(1);
+    expect(status).toBe(4);
     expect(stderr).toMatch(words);
     expect(stderr.trim().split("\n")).toHaveLength(1);
   }
@@ -80,7 +80,7 @@ test.skipIf(totalmem() > 45 * 2 ** 30)(
       "--parallel",
       "256",
     );
-    expect(status).toBe(1);
+    expect(status).toBe(4);
     expect(stderr).toMatch(/needs about .*GiB.* can be had/);
   },
 );
@@ -91,7 +91,7 @@ test("a port in use, an open bind and a misspelt option each end in one line and
   const port = `${(other.address() as AddressInfo).port}`;
   const inUse = millrace("serve", "--engine", "fake", "--port", port);
   other.close();
-  expect(inUse).toMatchObject({ status: 1, stderr: expect.stringMatching(/already in use/) });
+  expect(inUse).toMatchObject({ status: 3, stderr: expect.stringMatching(/already in use/) });
   expect(millrace("serve", "--engine", "fake", "--host", "0.0.0.0")).toMatchObject({
     status: 2,
     stderr: expect.stringMatching(/--api-key/),

@@ -32,8 +32,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("the package has the built program and its page; no model, no source, no map", () => {
   const paths = packed.files.map(({ path }) => path);
-  for (const path of ["dist/main.js", "dist/page/index.html", "LICENSE", "README.md"]) expect(paths).toContain(path);
-  const known = /^(dist\/[\w./-]+\.(js|html|css|svg)|LICENSE|package\.json|[A-Z]+\.md)$/;
+  for (const path of ["dist/main.js", "dist/page/index.html", "dist/licences.txt", "LICENSE", "README.md"])
+    expect(paths).toContain(path);
+  const known = /^(dist\/[\w./-]+\.(js|html|css|svg)|dist\/licences\.txt|LICENSE|package\.json|[A-Z]+\.md)$/;
   expect(paths.filter((path) => !known.test(path) || /\.test\.|testing|\/\./.test(path))).toEqual([]);
   expect(packed.size).toBeLessThan(1024 * 1024);
 });

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 import type { LoadSample } from "../src/bench/load-result.ts";
 import type { Turn } from "./targets/row.ts";
 import type { Requirement } from "./targets/verdict.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { failure } from "../core/errors.ts";
 import type { Endpoint } from "./completion-client.ts";
 import type { TokenRange } from "./workload.ts";

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 import { failure } from "../core/errors.ts";
 import type { Content, Conversation, Workload } from "./workload.ts";
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { lanes, type Lane } from "../core/generation.ts";
 
 /** A key, and whose requests come with it. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { configKeys, fields } from "./fields.ts";
 import { modelsKey, mostModels } from "./file-layer.ts";
 import { describeForeign, foreignKeys } from "./foreign-names.ts";

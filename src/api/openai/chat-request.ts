@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { z as zod } from "zod";
+import * as zod from "zod";
 import type { ChatMessage } from "../../core/generation.ts";
 import { checkBody } from "./check-body.ts";
 import { commonFields, oneName, toParsedRequest, type Fixed, type ParsedRequest } from "./common-fields.ts";

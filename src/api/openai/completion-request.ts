@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { failure } from "../../core/errors.ts";
 import type { Prompt } from "../../core/generation.ts";
 import { checkBody } from "./check-body.ts";

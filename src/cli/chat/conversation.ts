@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 import { failure } from "../../core/errors.ts";
 import type { ChatMessage } from "../../core/generation.ts";
 import { parameterRanges, type ChatParameters } from "./parameters.ts";

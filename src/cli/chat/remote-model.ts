@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { failure, MillraceError } from "../../core/errors.ts";
 import type { ChatMessage } from "../../core/generation.ts";
 import type { AnswerPart, ChatModel } from "./chat-model.ts";

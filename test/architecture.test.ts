@@ -22,7 +22,7 @@ const table: ImportTable = {
   bench: below,
   "app.ts": `${below} api gateway tenancy http tuner bench`,
   cli: "core app.ts tuner bench model config",
-  "main.ts": "cli core",
+  "main.ts": "cli core host",
 };
 
 function filesIn(folder: string): SourceFile[] {
@@ -50,6 +50,20 @@ describe("this program", () => {
     const imports = page.flatMap(({ text }) => importsOf(text)).map(({ specifier }) => specifier);
     expect(imports.length).toBeGreaterThan(10);
     expect(imports.filter((specifier) => !/^\.\/[a-z-]+\.ts$/.test(specifier))).toEqual([]);
+  });
+
+  test("asks for the time of day only to tell it, and to compare it with the times of files", () => {
+    const tells = ["bench/load-json.ts", "bench/machine.ts"];
+    const created = [
+      "host/engine-host.ts",
+      "host/pooled-model.ts",
+      "http/generation-routes.ts",
+      "inference/local-backend.ts",
+    ];
+    const ages = ["model/lease.ts", "model/owner.ts", "model/partial-file.ts", "model/store.ts"];
+    // Everything else is measured on a clock that nobody can set: no deadline, and no death, may depend on this one.
+    const askers = sources.filter(({ path, text }) => !isTest(path) && /\bDate\.now\b|\bnew Date\(\)/.test(text));
+    expect(askers.map(({ path }) => path).toSorted()).toEqual([...tells, ...created, ...ages].toSorted());
   });
 
   test("touches native code only in the engine, and where a process asks to die with its parent", () => {

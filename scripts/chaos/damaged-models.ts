@@ -15,13 +15,14 @@ export async function loadDamagedModels(count: number, seed: number): Promise<vo
   await tryModels(buildGguf(wholeModel), files, ({ outcome, words, healthMs }) => {
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
     slowestHealth = Math.max(slowestHealth, healthMs);
-    if (outcome === "failed") native.set(words, (native.get(words) ?? 0) + 1);
-    assertThat(outcome === "served" || words.length > 10, `a fault without a name: '${words}'`);
+    const fault = `${outcome}: ${words.replace(/^\S+: /, "")}`;
+    if (outcome === "rejected" || outcome === "fatal") native.set(fault, (native.get(fault) ?? 0) + 1);
+    assertThat(outcome !== "rejected" || /llama\.cpp .*: .{10}/.test(words), `a fault without a name: '${words}'`);
   });
   const counts = [...outcomes].map(([outcome, times]) => `${outcome} ${times}`);
   console.log(
     `${count} damaged models, seed ${seed}: ${counts.join(", ")}; /health took ${slowestHealth.toFixed(0)} ms at most`,
   );
-  for (const [words, times] of [...native].toSorted(([, a], [, b]) => b - a).slice(0, toldAtOnce))
-    console.log(`  ${times}: ${words}`);
+  const most = [...native].toSorted(([, a], [, b]) => b - a).slice(0, toldAtOnce);
+  for (const [fault, times] of most) console.log(`  ${times} times ${fault}`);
 }

@@ -13,8 +13,13 @@ test("a server loads damaged models or says what is wrong with each, and answers
   await tryModels(whole, files, (finding) => findings.push(finding));
   expect(findings).toHaveLength(files.length);
   expect([findings[0], findings.at(-1)]).toMatchObject([{ outcome: "served" }, { outcome: "served" }]);
-  for (const { outcome, words } of findings)
-    if (outcome !== "served") expect(words).toMatch(/damaged\.gguf: .{10}|its process (?:died|exited)|llama\.cpp/);
+  const named = {
+    refused: /damaged\.gguf: .{10}/,
+    rejected: /llama\.cpp .*: .{10}/,
+    fatal: /its process (?:died|exited)/,
+    served: /^$/,
+  };
+  for (const { outcome, words } of findings) expect(words).toMatch(named[outcome]);
 });
 
 test("damaged weights harm nobody but their answers", async () => {

@@ -5,8 +5,8 @@ import { poll, startServer, type TestServer } from "./server.ts";
 
 /** What came of a file. */
 export interface Finding {
-  /** `refused` before or `failed` in native code, with words that say why; `served`: it can answer. */
-  readonly outcome: "refused" | "failed" | "served";
+  /** `refused` by our reader, `rejected` by native code, `fatal` to the engine, all with words that say why; or `served`. */
+  readonly outcome: "refused" | "rejected" | "fatal" | "served";
   readonly words: string;
   /** The longest that `/health` took to answer meanwhile, in ms. */
   readonly healthMs: number;
@@ -59,8 +59,7 @@ async function tryModel(server: TestServer): Promise<Finding> {
   await fetch(`${server.url}/admin/models/tried/load`, { method: "POST" });
   const { state, error } = await settled(["ready", "failed"]);
   if (state === "failed") {
-    const isOurs = error!.code !== "engine_failed";
-    return { outcome: isOurs ? "refused" : "failed", words: error!.message, healthMs };
+    return { outcome: outcomeOf(error!), words: error!.message, healthMs };
   }
   const answer = await fetch(`${server.url}/v1/completions`, {
     method: "POST",
@@ -71,5 +70,10 @@ async function tryModel(server: TestServer): Promise<Finding> {
   await health();
   await fetch(`${server.url}/admin/models/tried/unload`, { method: "POST" });
   await settled(["unloaded"]);
-  return { outcome: refusal === undefined ? "served" : "failed", words: refusal?.message ?? "", healthMs };
+  return { outcome: refusal === undefined ? "served" : "fatal", words: refusal?.message ?? "", healthMs };
+}
+
+function outcomeOf({ code, message }: { readonly code: string; readonly message: string }): Finding["outcome"] {
+  if (/its process|the engine died/.test(message)) return "fatal";
+  return code === "engine_failed" || message.includes("llama.cpp cannot load it") ? "rejected" : "refused";
 }

@@ -43,11 +43,13 @@ export async function bundle(root, out) {
 /** Of the packages that these files belong to. */
 function licences(root, files) {
   const folders = new Set(files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []));
-  const texts = [...folders].toSorted().map((folder) => {
-    const { name, version, license } = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
-    const file = readdirSync(join(root, folder)).find((name) => /^(licen[cs]e|copying)/i.test(name));
-    const text = file === undefined ? "" : readFileSync(join(root, folder, file), "utf8").trim();
-    return `${name} ${version} (${license})\n\n${text}`;
-  });
+  const texts = [...folders]
+    .toSorted((a, b) => (a < b ? -1 : 1))
+    .map((folder) => {
+      const { name, version, license } = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
+      const file = readdirSync(join(root, folder)).find((name) => /^(licen[cs]e|copying)/i.test(name));
+      const text = file === undefined ? "" : readFileSync(join(root, folder, file), "utf8").trim();
+      return `${name} ${version} (${license})\n\n${text}`;
+    });
   return `${texts.join(`\n\n${"-".repeat(80)}\n\n`)}\n`;
 }

@@ -1,6 +1,7 @@
 // Writes the tables of docs/*.md that list what the program knows; `--check` only tells whether they are up to date.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { foreignKeyTable, foreignVariableTable, settingTable } from "./docs/configuration-tables.ts";
+import { exitCodeTable, liveSettingTable } from "./docs/operation-tables.ts";
 import { modelTable, recommendationTable, referenceTable } from "./docs/model-tables.ts";
 
 /** What stands between `<!-- generated: NAME -->` and `<!-- end -->`, by name. */
@@ -8,6 +9,8 @@ const tables: Readonly<Record<string, () => string>> = {
   settings: settingTable,
   "foreign-variables": foreignVariableTable,
   "foreign-keys": foreignKeyTable,
+  "live-settings": liveSettingTable,
+  "exit-codes": exitCodeTable,
   models: modelTable,
   "models-by-reference": referenceTable,
   recommendations: recommendationTable,

@@ -1,113 +1,161 @@
 import { once } from "node:events";
 import { getPriority, setPriority } from "node:os";
-import type { AddressInfo } from "node:net";
-import type { FastifyInstance } from "fastify";
 import { assertBindAllowed } from "./config/bind.ts";
-import { requestDefaults } from "./config/request-defaults.ts";
+import { LiveConfig, type Reloaded } from "./config/live-config.ts";
+import type { LoadedConfig } from "./config/load-config.ts";
 import type { Config } from "./config/schema.ts";
 import type { Backend } from "./core/backend.ts";
-import { failure } from "./core/errors.ts";
-import type { RequestDefaults } from "./core/generation.ts";
+import { failure, toMillraceError } from "./core/errors.ts";
 import type { ExecutionPlan } from "./core/execution-plan.ts";
+import { defaultScheduling } from "./core/scheduling.ts";
 import type { Engine, EngineInfo } from "./engine/engine.ts";
 import { silenceNativeLog } from "./engine/llama/native-log.ts";
 import { openEngine } from "./engine/open.ts";
-import { EngineHost } from "./host/engine-host.ts";
-import { planFor, threadsFor } from "./host/plan-for.ts";
-import { schedulingFor } from "./host/scheduling-for.ts";
+import { threadsForThisMachine } from "./host/cpu-quota.ts";
+import { CpuShares } from "./host/cpu-shares.ts";
+import { memoryGauge } from "./host/memory-gauge.ts";
+import { ModelPool } from "./host/model-pool.ts";
+import { modelSpec } from "./host/model-specs.ts";
+import { threadsFor } from "./host/plan-for.ts";
+import type { ModelSpec, PooledModel } from "./host/pooled-model.ts";
+import { prepareModel, pullModel, type PullOptions } from "./host/prepare-model.ts";
 import { checkedQuantization, quantizeInChild } from "./host/quantize-child.ts";
+import { listen } from "./http/listen.ts";
 import { readPage } from "./http/page-routes.ts";
 import { buildServer } from "./http/server.ts";
 import { LocalBackend } from "./inference/local-backend.ts";
-import { assertFits } from "./model/assert-fits.ts";
-import { leaseModel } from "./model/lease.ts";
+import { availableMemory } from "./model/available-memory.ts";
+import { differenceInWords, fitLoad } from "./model/fit-load.ts";
 import { quantizedSize } from "./model/quantized-size.ts";
-import { resolveModel, type Fallback, type PullProgress, type ResolvedModel } from "./model/resolve-model.ts";
-import { createLogger } from "./telemetry/log.ts";
+import { createLogger, type Logger } from "./telemetry/log.ts";
 
 /** The largest body that is read: far beyond any context. */
 const bodyLimit = 16 * 1024 * 1024;
-/** How long requests may go on after the first Ctrl-C or SIGTERM. */
-const drainMs = 5000;
 /** The server's nice value: a step of the engine waits for its slowest thread, the server can wait. */
 const serverPriority = 10;
 
 /** What `doctor` looks at. */
 export { servingFacts, type ServingFacts } from "./host/serving-facts.ts";
 
+export type { PullOptions } from "./host/prepare-model.ts";
+
 /** A server that answers, in the words that its banner needs. */
 export interface Served {
   readonly url: string;
-  readonly modelId: string;
-  readonly plan: ExecutionPlan;
-  readonly info: EngineInfo;
-  readonly hasChatTemplate: boolean;
+  /** In the order of the configuration. */
+  readonly models: readonly ModelSummary[];
   readonly needsKey: boolean;
 }
 
-/** For what may have to get the model over the network first. */
-export interface PullOptions {
-  /** Ends a pull: the signal's reason is thrown. */
-  readonly signal: AbortSignal;
-  readonly onPull: (progress: PullProgress) => void;
-  /** The model is on this disk. */
-  readonly onPulled?: () => void;
-  /** Allows another model where the catalogue names one in place of one that cannot be had. */
-  readonly onFallback?: (fallback: Fallback) => void;
+export interface ModelSummary {
+  readonly id: string;
+  /** Undefined = it is loaded when a request names it. */
+  readonly loaded:
+    | {
+        readonly plan: ExecutionPlan;
+        /** What it has less than was configured, so that it fits into memory, in words; empty = nothing. */
+        readonly less: string;
+        readonly info: EngineInfo;
+        readonly hasChatTemplate: boolean;
+      }
+    | undefined;
 }
 
 interface ServeOptions extends PullOptions {
-  /** HTTP answers, with 503 until the model is loaded. */
-  readonly onListening: (at: { readonly url: string; readonly modelId: string }) => void;
+  /** The configuration as it is now; throws `invalid_config`. */
+  readonly reread: () => Config;
+  /** HTTP answers; requests wait until their model is loaded. `reload` takes over what has changed in the configuration. */
+  readonly onListening: (at: {
+    readonly url: string;
+    readonly loading: readonly string[];
+    readonly reload: () => void;
+  }) => void;
   readonly onReady: (served: Served) => void;
 }
 
 /**
- * Serves until `signal` aborts, then lets running requests end for a few seconds. Throws a MillraceError when it cannot
- * start, or the signal's reason when it was stopped before the model was there.
+ * Serves until `signal` aborts, then lets running requests end within the drain time. Throws a MillraceError when it cannot
+ * start, `drain_time_over` when requests took longer, or the signal's reason when it was stopped before the models were there.
  */
-export async function serve(config: Config, options: ServeOptions): Promise<void> {
+export async function serve({ config, models }: LoadedConfig, options: ServeOptions): Promise<void> {
   const { signal } = options;
   assertBindAllowed(config);
+  const live = new LiveConfig(config, options.reread);
   const logger = createLogger({ level: config.logLevel });
-  const { modelId, plan, hasChatTemplate, recommended } = await prepare(config, options);
+  const specs: ModelSpec[] = [];
+  const cpuShares = new CpuShares(threadsForThisMachine().threads);
+  for (const model of models) specs.push(await modelSpec(model.config, { ...options, logger, cpuShares }));
   const stopped = stopOf(signal);
-  await using host = EngineHost.start(
-    { engine: config.engine, plan },
-    {
-      modelId,
-      scheduling: schedulingFor(config),
-      logger,
-    },
-  );
-  yieldToEngine();
-  const defaults = requestDefaults(config, recommended);
-  const server = buildServer({ ...config, backends: [host], logger, defaults, page: readPage(), bodyLimit, drainMs });
+  await using pool = new ModelPool(specs, { memory: memoryGauge(config), logger });
+  pool.start();
+  let cutOff = 0;
+  const server = buildServer({
+    host: config.host,
+    settings: () => live.current,
+    reload: () => reload(live, logger),
+    models: pool,
+    logger,
+    page: readPage(),
+    bodyLimit,
+    onCutOff: (requests) => (cutOff = requests),
+  });
   try {
     const url = await listen(server, config);
-    options.onListening({ url, modelId });
-    if ((await Promise.race([host.ready(), stopped])) === "stopped") return;
-    options.onReady({ url, modelId, plan, info: host.info!, hasChatTemplate, needsKey: config.apiKeys.length > 0 });
+    yieldToEngines();
+    options.onListening({ url, loading: pool.loading, reload: () => tryReload(live, logger) });
+    if ((await Promise.race([pool.ready(), stopped])) === "stopped") return;
+    options.onReady({ url, models: pool.served.map(summaryOf), needsKey: config.apiKeys.length > 0 });
     await stopped;
   } finally {
     await server.close();
   }
+  if (cutOff > 0) throw failure("drain_time_over", { requests: cutOff, seconds: live.current.drainTimeout });
+}
+
+function tryReload(live: LiveConfig, logger: Logger): void {
+  try {
+    reload(live, logger);
+  } catch {
+    // the log has it
+  }
+}
+
+/** Takes over what can change in a running server. Throws, and logs, what is wrong with the configuration. */
+function reload(live: LiveConfig, logger: Logger): Reloaded {
+  try {
+    const reloaded = live.reload();
+    logger.level = live.current.logLevel;
+    logger[reloaded.needRestart.length > 0 ? "warn" : "info"](reloaded, "the configuration was read again");
+    return reloaded;
+  } catch (error) {
+    logger.error({ problem: toMillraceError(error).message }, "the configuration could not be read again");
+    throw error;
+  }
+}
+
+function summaryOf({ id, loaded }: PooledModel): ModelSummary {
+  const info = loaded?.engines.info;
+  if (loaded === undefined || info === undefined) return { id, loaded: undefined };
+  const { prepared, claim } = loaded;
+  const less = differenceInWords(prepared.wanted, claim.load);
+  return { id, loaded: { plan: claim.load.plan, less, info, hasChatTemplate: prepared.hasChatTemplate } };
 }
 
 /** The model of `config` in this process, for one request at a time. Blocks the thread while it loads. */
 export async function openLocal(config: Config, pull: PullOptions): Promise<Backend> {
-  const { engine, modelId } = await openLocalEngine({ ...config, parallel: 1 }, pull);
-  return new LocalBackend(engine, modelId);
+  const { engine, modelId, cacheMemory } = await openLocalEngine({ ...config, parallel: 1 }, pull);
+  return new LocalBackend(engine, modelId, { ...defaultScheduling, cacheMemory });
 }
 
 /** The engine alone, for whoever wants to measure it. Blocks the thread while it loads. */
 export async function openLocalEngine(
   config: Config,
   pull: PullOptions,
-): Promise<{ readonly engine: Engine; readonly modelId: string }> {
-  const { modelId, plan } = await prepare(config, pull);
-  if (config.engine === "llama") quietUnlessAsked(config);
-  return { engine: openEngine({ engine: config.engine, plan }), modelId };
+): Promise<{ readonly engine: Engine; readonly modelId: string; readonly cacheMemory: number }> {
+  const { id, wanted, header } = await prepareModel(config, pull);
+  if (header !== undefined) quietUnlessAsked(config);
+  const { plan, cacheMemory } = header === undefined ? wanted : fitLoad(header, wanted, availableMemory());
+  return { engine: openEngine({ engine: config.engine, plan }), modelId: id, cacheMemory };
 }
 
 interface QuantizeOptions extends PullOptions {
@@ -137,57 +185,13 @@ function isVerbose({ logLevel }: Config): boolean {
   return logLevel === "debug" || logLevel === "trace";
 }
 
-interface Prepared {
-  readonly modelId: string;
-  readonly plan: ExecutionPlan;
-  readonly hasChatTemplate: boolean;
-  /** Sampling that the model's makers recommend. */
-  readonly recommended: RequestDefaults;
-}
-
-/** The plan of `config` for a model that is on this disk, checked, and fits into this machine's memory. */
-async function prepare(config: Config, options: PullOptions): Promise<Prepared> {
-  if (config.engine !== "llama")
-    return { modelId: config.name ?? "fake", plan: planFor(config, "fake"), hasChatTemplate: true, recommended: {} };
-  const { id, file, header, entry } = await pullModel(config, options);
-  const plan = planFor(config, file);
-  assertFits(header, plan);
-  const recommended = entry?.defaults ?? {};
-  return { modelId: config.name ?? id, plan, hasChatTemplate: header.hasChatTemplate, recommended };
-}
-
-async function pullModel({ model, home }: Config, options: PullOptions): Promise<ResolvedModel> {
-  const resolved = await resolveModel(model, { ...options, home, onProgress: options.onPull });
-  leaseModel(home, resolved.file);
-  options.onPulled?.();
-  return resolved;
-}
-
-function yieldToEngine(): void {
+/** After the engines were started: they would inherit it, and not every user may give them the usual priority back. */
+function yieldToEngines(): void {
   try {
     if (getPriority() < serverPriority) setPriority(serverPriority);
   } catch {
     // some sandboxes forbid it; it is only a courtesy
   }
-}
-
-const listenProblems: Readonly<Record<string, string>> = {
-  EACCES: "no permission for this port",
-  EADDRNOTAVAIL: "this machine does not have that address",
-  ENOTFOUND: "there is no such host",
-};
-
-async function listen(server: FastifyInstance, { host, port }: Config): Promise<string> {
-  try {
-    await server.listen({ host, port });
-  } catch (error) {
-    const { code = "", message } = error as NodeJS.ErrnoException;
-    if (code === "EADDRINUSE") throw failure("port_in_use", { host, port }, error);
-    const problem = `cannot listen on ${host}:${port}: ${listenProblems[code] ?? message}`;
-    throw failure("invalid_config", { problem }, error);
-  }
-  const name = ["0.0.0.0", "::"].includes(host) ? "127.0.0.1" : host;
-  return `http://${name.includes(":") ? `[${name}]` : name}:${(server.server.address() as AddressInfo).port}`;
 }
 
 /** Resolves to "stopped" when `signal` aborts. */

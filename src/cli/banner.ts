@@ -1,21 +1,34 @@
-import type { Served } from "../app.ts";
+import type { ModelSummary, Served } from "../app.ts";
 
-/** What `serve` prints when the model is ready: address, model, plan, and a command to paste. */
-export function banner(served: Served): string {
-  const { url, modelId, info, plan, hasChatTemplate } = served;
-  const lines = [
-    ["Millrace", hasChatTemplate ? `${url} · open it in a browser to chat` : url],
-    ["model", `${modelId} · ${info.description}`],
-    ["plan", planLine(served)],
-    ["try", curl(served)],
+type Loaded = NonNullable<ModelSummary["loaded"]>;
+type Line = readonly [name: string, text: string];
+
+/** What `serve` prints when its models are ready: address, models, plans, and a command to paste. */
+export function banner({ url, models, needsKey }: Served): string {
+  const first = models[0]!;
+  const chats = first.loaded?.hasChatTemplate ?? true;
+  const lines: Line[] = [
+    ["Millrace", chats ? `${url} · open it in a browser to chat` : url],
+    ...models.flatMap(linesOf),
+    ["try", curl(url, first.id, { chats, needsKey })],
   ];
-  if (info.contextPerSlot < plan.contextPerSlot) {
-    lines.splice(3, 0, ["note", `this model has ${info.contextPerSlot} tokens of context at most`]);
-  }
-  return `\n${lines.map(([name, text]) => `  ${name!.padEnd(9)} ${text}`).join("\n")}\n\n`;
+  return `\n${lines.map(([name, text]) => `  ${name.padEnd(9)} ${text}`).join("\n")}\n\n`;
 }
 
-function planLine({ info, plan }: Served): string {
+function linesOf({ id, loaded }: ModelSummary): Line[] {
+  if (loaded === undefined) return [["model", `${id} · loaded when a request names it`]];
+  const { info, plan } = loaded;
+  const lines: Line[] = [
+    ["model", `${id} · ${info.description}`],
+    ["plan", planLine(loaded)],
+  ];
+  if (loaded.less !== "") lines.push(["note", `to fit into memory: ${loaded.less}`]);
+  if (info.contextPerSlot < plan.contextPerSlot)
+    lines.push(["note", `this model has ${info.contextPerSlot} tokens of context at most`]);
+  return lines;
+}
+
+function planLine({ info, plan }: Loaded): string {
   const layout = plan.kvLayout === "per-sequence" ? "one KV cache per slot" : "one KV cache for all";
   const threads = plan.threads === 1 ? "1 thread" : `${plan.threads} threads`;
   const slots = plan.slots === 1 ? "1 slot" : `${plan.slots} slots`;
@@ -24,12 +37,18 @@ function planLine({ info, plan }: Served): string {
   );
 }
 
-/** Base models have no chat template; they continue a text. Keys are not printed. */
-function curl({ url, modelId, hasChatTemplate, needsKey }: Served): string {
-  const [path, question] = hasChatTemplate
+interface Asking {
+  /** Base models have no chat template; they continue a text. */
+  readonly chats: boolean;
+  /** Keys are not printed. */
+  readonly needsKey: boolean;
+}
+
+function curl(url: string, model: string, { chats, needsKey }: Asking): string {
+  const [path, question] = chats
     ? ["chat/completions", { messages: [{ role: "user", content: "Tell me about rivers." }] }]
     : ["completions", { prompt: "The river runs" }];
-  const body = JSON.stringify({ model: modelId, ...question, max_tokens: 64 });
+  const body = JSON.stringify({ model, ...question, max_tokens: 64 });
   const key = needsKey ? ' -H "authorization: Bearer YOUR_KEY"' : "";
   return `curl ${url}/v1/${path} -H "content-type: application/json"${key} -d ${quoted(body)}`;
 }

@@ -6,10 +6,9 @@ import { banner } from "./banner.ts";
 import { failureReport } from "./failure-report.ts";
 import { ProgressDisplay } from "./progress.ts";
 
-const served: Served = {
-  url: "http://127.0.0.1:8000",
-  modelId: "tiny",
+const loaded = {
   plan: defaultPlan("tiny.gguf", 2),
+  less: "",
   info: {
     library: "llama.cpp 0.5.0",
     cpuVariant: "zen4",
@@ -19,8 +18,8 @@ const served: Served = {
     capabilities: { trimInPlace: true, trimAfterRestore: true, window: 0, recurrent: false, encoder: false },
   },
   hasChatTemplate: true,
-  needsKey: false,
 };
+const served: Served = { url: "http://127.0.0.1:8000", models: [{ id: "tiny", loaded }], needsKey: false };
 
 test("the banner has address, model, plan and a command to paste", () => {
   expect(banner(served)).toBe(`
@@ -33,12 +32,32 @@ test("the banner has address, model, plan and a command to paste", () => {
 });
 
 test("the banner fits base models, keys, odd names and short contexts", () => {
-  const info = { ...served.info, contextPerSlot: 512 };
-  const text = banner({ ...served, info, modelId: "it's", hasChatTemplate: false, needsKey: true });
+  const info = { ...loaded.info, contextPerSlot: 512 };
+  const models = [{ id: "it's", loaded: { ...loaded, info, hasChatTemplate: false } }];
+  const text = banner({ ...served, models, needsKey: true });
   expect(text).toContain("/v1/completions");
   expect(text).toContain("Bearer YOUR_KEY");
   expect(text).toContain(`it'\\''s`);
   expect(text).toMatch(/note .*512 tokens/);
+});
+
+test("the banner says what was made smaller to fit", () => {
+  const models = [{ id: "tiny", loaded: { ...loaded, less: "3 slots instead of 8" } }];
+  expect(banner({ ...served, models })).toMatch(/^ {2}note +to fit into memory: 3 slots instead of 8$/m);
+});
+
+test("the banner names all models, and those that are not loaded yet", () => {
+  const text = banner({
+    ...served,
+    models: [
+      { id: "later", loaded: undefined },
+      { id: "tiny", loaded },
+    ],
+  });
+  expect(text).toMatch(
+    /^ {2}model +later · loaded when a request names it\n {2}model +tiny · llama 135M Q4_1\n {2}plan/m,
+  );
+  expect(text).toContain('"model":"later","messages"');
 });
 
 function aDisplay(isTTY: boolean) {
@@ -76,7 +95,7 @@ test("expected failures are one line with the row's exit code; others say that t
     text: "error: a b\n",
     exitCode: 2,
   });
-  expect(failureReport(failure("port_in_use", { host: "h", port: 1 }), false).exitCode).toBe(1);
+  expect(failureReport(failure("port_in_use", { host: "h", port: 1 }), false).exitCode).toBe(3);
   expect(failureReport(new TypeError("x is not a function"), false)).toEqual({
     text: "error: x is not a function (this is a fault of Millrace; --verbose shows where)\n",
     exitCode: 1,

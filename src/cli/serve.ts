@@ -8,31 +8,35 @@ import { ProgressDisplay } from "./progress.ts";
 
 const settings: readonly ConfigKey[] = configKeys.filter((key) => fields[key].flag !== undefined);
 
-/** `millrace serve`: runs until Ctrl-C or SIGTERM. */
+/** `millrace serve`: runs until Ctrl-C or SIGTERM; SIGHUP makes it read its configuration again. */
 export function serveCommand(): Command {
   const command = new Command("serve").description("Serve a model over HTTP, as OpenAI's API.");
   return addConfigOptions(command, settings).action(async () => {
-    const { config } = commandConfig(command, settings);
-    using interrupts = abortOnInterrupt();
+    const loaded = commandConfig(command, settings);
+    let reload: (() => void) | undefined;
+    using interrupts = abortOnInterrupt(() => reload?.());
     const { signal } = interrupts;
     const progress = new ProgressDisplay(process.stderr);
     const { serve } = await import("../app.ts");
     try {
-      await serve(config, {
+      await serve(loaded, {
         signal,
+        reread: () => commandConfig(command, settings).config,
         onPull: progress.onPull,
         onFallback: ({ instead, problem }) => {
           progress.end();
           process.stderr.write(`Warning: ${problem}\nServing ${instead} in its place.\n`);
         },
-        onListening: ({ url, modelId }) => {
+        onListening: ({ url, loading, ...server }) => {
+          reload = server.reload;
           progress.end();
-          process.stdout.write(`Listening on ${url}, loading ${modelId} ...\n`);
+          const models = loading.length === 0 ? "" : `, loading ${loading.join(", ")} ...`;
+          process.stdout.write(`Listening on ${url}${models}\n`);
         },
         onReady: (served) => process.stdout.write(banner(served)),
       });
     } catch (error) {
-      if (!signal.aborted) throw error;
+      if (error !== signal.reason) throw error;
     } finally {
       progress.end();
     }

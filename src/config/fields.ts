@@ -12,6 +12,8 @@ interface Described {
   readonly secret?: true;
   /** Belongs to the model: it may also stand in an entry of `models`. */
   readonly perModel?: true;
+  /** A server that reads its configuration again takes it over; for a change of the others it must be started again. */
+  readonly live?: true;
 }
 
 /** A setting's names in each layer. */
@@ -103,6 +105,12 @@ const described: Readonly<Record<ConfigKey, Described>> = {
     fromText: number,
     perModel: true,
   },
+  fit: {
+    flag: "--fit",
+    summary: "what does not fit into memory is made smaller instead of refused: prefix cache, then slots, then context",
+    fromText: boolean,
+    perModel: true,
+  },
   threads: {
     flag: "--threads <number>",
     summary: 'engine threads; "auto" = what this machine or container allows',
@@ -120,6 +128,7 @@ const described: Readonly<Record<ConfigKey, Described>> = {
     summary: "who is served first where several wait",
     fromText: text,
     perModel: true,
+    live: true,
   },
   targetItl: {
     flag: "--target-itl <target>",
@@ -127,6 +136,7 @@ const described: Readonly<Record<ConfigKey, Described>> = {
       "how far apart prompts may push the tokens of running streams: a multiple of what it is without them, or a time; off = most tokens per second",
     fromText: text,
     perModel: true,
+    live: true,
   },
   cacheMemory: {
     flag: "--cache-memory <size>",
@@ -140,17 +150,20 @@ const described: Readonly<Record<ConfigKey, Described>> = {
     summary: "requests that may wait for a slot; what comes beyond gets 429",
     fromText: number,
     perModel: true,
+    live: true,
   },
   maxQueuedTokens: {
     summary: "tokens of prompts that may wait for a slot; what comes beyond gets 429",
     fromText: number,
     perModel: true,
+    live: true,
   },
   turnTokens: {
     flag: "--turn-tokens <tokens>",
     summary: "tokens of an answer after which it gives its slot to one that waits; 0 = it keeps it to its end",
     fromText: number,
     perModel: true,
+    live: true,
   },
   ageing: {
     summary: "seconds after which a lane that was not served moves up by one",
@@ -172,17 +185,26 @@ const described: Readonly<Record<ConfigKey, Described>> = {
     flag: "--slow-client-timeout <seconds>",
     summary: "seconds after which a client is cut off that reads nothing of its answer; 0 = never",
     fromText: number,
+    live: true,
   },
   ssePingInterval: {
     flag: "--sse-ping-interval <seconds>",
     summary:
       "seconds without an event after which a stream gets a comment, which keeps its connection alive; 0 = never",
     fromText: number,
+    live: true,
   },
   requestTimeout: {
     flag: "--request-timeout <seconds>",
     summary: "seconds that a request may take, waiting included, if it does not say; 0 = any time",
     fromText: number,
+    live: true,
+  },
+  drainTimeout: {
+    flag: "--drain-timeout <seconds>",
+    summary: "seconds that requests may go on when the server is told to stop; the rest are ended with an error",
+    fromText: number,
+    live: true,
   },
   apiKeys: {
     flag: "--api-key <key>",
@@ -190,15 +212,22 @@ const described: Readonly<Record<ConfigKey, Described>> = {
     summary: "key that clients must send; may be repeated",
     fromText: list,
     secret: true,
+    live: true,
   },
-  insecure: { flag: "--insecure", summary: "allow other machines to connect without a key", fromText: boolean },
+  insecure: {
+    flag: "--insecure",
+    summary: "allow other machines to connect without a key",
+    fromText: boolean,
+    live: true,
+  },
   corsOrigins: {
     flag: "--cors-origin <origin>",
     environment: "MILLRACE_CORS_ORIGIN",
     summary: "origin whose web pages may use the server; may be repeated",
     fromText: list,
+    live: true,
   },
-  logLevel: { flag: "--log-level <level>", summary: "least level of the log", fromText: text },
+  logLevel: { flag: "--log-level <level>", summary: "least level of the log", fromText: text, live: true },
   home: { summary: "folder that keeps models", fromText: text },
   hfEndpoint: { summary: "mirror of the Hugging Face hub", fromText: text },
   hfToken: { summary: "access token for gated models of the Hugging Face hub", fromText: text, secret: true },

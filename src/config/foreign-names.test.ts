@@ -25,6 +25,7 @@ test("variables of another server", () => {
       LOG_LEVEL: "WARNING",
       OLLAMA_MAX_QUEUE: "64",
       LLAMA_ARG_CACHE_RAM: "256",
+      LLAMA_ARG_FIT: "on",
       HF_TOKEN: "hf_x",
       TENSOR_PARALLEL_SIZE: "1",
       RATE_LIMIT: "0",
@@ -37,6 +38,7 @@ test("variables of another server", () => {
     parallel: 4,
     maxQueue: 64,
     cacheMemory: "256MiB",
+    fit: true,
     logLevel: "warn",
     hfToken: "hf_x",
   });

@@ -21,6 +21,7 @@ export const foreignVariables: Readonly<Record<string, ForeignName>> = {
   MAX_NUM_SEQS: sets("parallel"),
   OLLAMA_MAX_QUEUE: sets("maxQueue"),
   OLLAMA_KEEP_ALIVE: sets("keepAlive"),
+  LLAMA_ARG_FIT: sets("fit"),
   LLAMA_ARG_CACHE_RAM: sets("cacheMemory", (mebibytes) => `${String(mebibytes)}MiB`, "in MiB"),
   LOG_LEVEL: sets("logLevel", toLogLevel, "in any case; `WARNING` and `CRITICAL` are `warn` and `fatal`"),
   HF_ENDPOINT: sets("hfEndpoint"),

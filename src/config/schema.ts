@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { policyNames } from "../core/scheduling.ts";
 import { apiKeysSchema } from "./api-keys.ts";
 import { bytesOf } from "./byte-size.ts";
@@ -62,6 +62,7 @@ export const configSchema = z.strictObject({
   port: wholeNumber(0, 65_535),
   parallel: wholeNumber(1, 256),
   context: wholeNumber(64, 1_048_576),
+  fit: z.boolean().describe("true or false"),
   threads: z.union([z.literal("auto"), z.int().min(1).max(512)]).describe('"auto" or a whole number from 1 to 512'),
   engine: line(1000)
     .regex(/^(llama|fake|fake\?.*)$/)
@@ -85,6 +86,7 @@ export const configSchema = z.strictObject({
   slowClientTimeout: number(0, 86_400),
   ssePingInterval: number(0, 86_400),
   requestTimeout: number(0, 86_400),
+  drainTimeout: number(0, 86_400),
   apiKeys: apiKeysSchema,
   insecure: z.boolean().describe("true or false"),
   corsOrigins: z

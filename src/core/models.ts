@@ -11,7 +11,7 @@ export interface ServedModel extends Backend {
 }
 
 /** `degraded`: its engine died and is not back yet. `failed`: it could not be loaded. */
-export type ModelState = "unloaded" | "loading" | "ready" | "degraded" | "unloading" | "failed";
+type ModelState = "unloaded" | "loading" | "ready" | "degraded" | "unloading" | "failed";
 
 /** What an operator may know of a model now. */
 export interface ModelReport {

@@ -18,6 +18,6 @@ export function stateBuffer(bytes: number): ArrayBuffer {
 
 /** Its contents are gone. A buffer that was not made by `stateBuffer` is left to the garbage collector. */
 export function freeStateBuffer(buffer: ArrayBufferLike): void {
-  const { resizable, resize } = buffer as ResizableBuffer;
-  if (resizable === true) resize.call(buffer, 0);
+  const known = buffer as Partial<Pick<ResizableBuffer, "resizable" | "resize">>;
+  if (known.resizable) known.resize!(0);
 }

@@ -10,7 +10,7 @@ function engines(cores: number, names: string) {
   const shares = new CpuShares(cores);
   const told: string[] = [];
   const take = (): string => told.splice(0).join(" ");
-  const [a, b, c] = [...names].map((name) => shares.join((threads) => told.push(`${name}${threads}`)));
+  const [a, b, c] = names.split("").map((name) => shares.join((threads) => told.push(`${name}${threads}`)));
   return { a: a!, b: b!, c: c!, take };
 }
 

@@ -61,6 +61,7 @@ export class EngineHost implements Backend {
   readonly #roster = new Roster((isWorking) => this.#share?.want(isWorking ? this.#spec.plan.threads : 0));
   readonly #share: CpuShare | undefined;
   readonly #crashLoop = new CrashLoop();
+  #scheduling: Scheduling;
   readonly #ready: Promise<void>;
   #settleReady: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => {}, reject: () => {} };
   #child: EngineChild | undefined;
@@ -82,6 +83,7 @@ export class EngineHost implements Backend {
   private constructor(spec: EngineSpec, options: EngineHostOptions) {
     this.#spec = spec;
     this.#options = options;
+    this.#scheduling = options.scheduling;
     this.#share = options.cpuShares?.join((threads) => this.#limitThreads(threads));
     this.#ready = new Promise((resolve, reject) => {
       this.#settleReady = { resolve, reject };
@@ -114,6 +116,12 @@ export class EngineHost implements Backend {
   /** Threads of its steps. */
   get threads(): number {
     return this.#threads;
+  }
+
+  /** Who is served when, from now on. Memory, ageing and shared prefixes stay as they were at the start. */
+  reschedule(scheduling: Scheduling): void {
+    this.#scheduling = scheduling;
+    this.#child?.send({ type: "schedule", scheduling });
   }
 
   get model(): ModelInfo {
@@ -153,7 +161,7 @@ export class EngineHost implements Backend {
       onMessage: (message) => this.#receive(message),
       onExit: (end) => this.#onExit(end),
     });
-    this.#child.send({ type: "open", spec: this.#spec, scheduling: this.#options.scheduling });
+    this.#child.send({ type: "open", spec: this.#spec, scheduling: this.#scheduling });
   }
 
   /** A request that comes while the engine is started again waits with those that go on. */
@@ -174,7 +182,7 @@ export class EngineHost implements Backend {
   /** What the engine refuses by tokens is refused here by number: before its prompt is rendered and tokenized. */
   #refuseWhenFull(): void {
     const waiting = this.#roster.size - this.#spec.plan.slots;
-    const limit = this.#options.scheduling.maxQueuedRequests;
+    const limit = this.#scheduling.maxQueuedRequests;
     if (waiting < limit) return;
     const retryAfter = Math.max(1, this.#drainMs / 1000);
     throw failure("queue_full", { waiting, limit, retryAfter });
@@ -238,7 +246,7 @@ export class EngineHost implements Backend {
 
   #onExit(end: EngineEnd): void {
     const before = this.#state;
-    const openError = this.#openError;
+    const openError = this.#openError && withFault(this.#openError, end.fault);
     this.#child = undefined;
     this.#openError = undefined;
     if (before.type === "closed") return;
@@ -266,6 +274,12 @@ export class EngineHost implements Backend {
     this.#outage = outage;
     this.#roster.failAll(unavailable(outage));
   }
+}
+
+/** The engine's error and what native code wrote to its log: only that knows what is wrong with a file. */
+function withFault(error: MillraceError, fault: string | undefined): MillraceError {
+  if (fault === undefined) return error;
+  return new MillraceError({ ...error.toBody(), message: `${error.message}: ${fault}` }, error);
 }
 
 function unavailable({ error, problem, until }: Outage): MillraceError {

@@ -1,6 +1,6 @@
 import { bytesOf } from "../config/byte-size.ts";
 import type { Config } from "../config/schema.ts";
-import { memoryWithout } from "../model/available-memory.ts";
+import { availableMemory } from "../model/available-memory.ts";
 import { memoryHeld, type MemoryHeld } from "./process-memory.ts";
 
 /** What models take and may take. */
@@ -14,7 +14,7 @@ export interface MemoryGauge {
 export function memoryGauge({ modelMemory }: Pick<Config, "modelMemory">): MemoryGauge {
   const most = bytesOf(modelMemory) ?? Infinity;
   return {
-    budget: (pids) => Math.min(most, memoryWithout(memoryHeld(pids)?.anonymous ?? 0)),
+    budget: (pids) => Math.min(most, availableMemory() + (memoryHeld(pids)?.anonymous ?? 0)),
     held: memoryHeld,
   };
 }

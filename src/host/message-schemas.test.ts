@@ -43,6 +43,7 @@ test.each<HostMessage>([
   { type: "cancel", id: "r1" },
   { type: "credit", id: "r1", tokens: 128 },
   { type: "threads", threads: 1 },
+  { type: "schedule", scheduling: defaultScheduling },
   { type: "abort-step" },
   { type: "close" },
 ])("a $type message arrives as it was sent", (message) => {

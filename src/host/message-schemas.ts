@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { errorTable, type ErrorCode } from "../core/errors.ts";
 import { lanes } from "../core/generation.ts";
 import { policyNames } from "../core/scheduling.ts";
@@ -108,6 +108,7 @@ const hostMessageSchema: z.ZodType<HostMessage> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("cancel"), id: z.string() }),
   z.object({ type: z.literal("credit"), id: z.string(), tokens: count }),
   z.object({ type: z.literal("threads"), threads: z.int().positive() }),
+  z.object({ type: z.literal("schedule"), scheduling: schedulingSchema }),
   z.object({ type: z.literal("abort-step") }),
   z.object({ type: z.literal("close") }),
 ]);

@@ -21,6 +21,8 @@ export type HostMessage =
   | { readonly type: "credit"; readonly id: string; readonly tokens: number }
   /** At most so many threads from the next step on: the share that the engine has of the cores now. */
   | { readonly type: "threads"; readonly threads: number }
+  /** Who is served when, from the next step on. Memory, ageing and shared prefixes stay as they were at `open`. */
+  | { readonly type: "schedule"; readonly scheduling: Scheduling }
   /** End the running step as soon as possible; its sequences go on with the next. */
   | { readonly type: "abort-step" }
   /** End the process in order. */
@@ -70,6 +72,7 @@ export type WorkerToMain =
   | { readonly type: "cancel"; readonly id: string }
   | { readonly type: "credit"; readonly id: string; readonly tokens: number }
   | { readonly type: "threads"; readonly threads: number }
+  | Extract<HostMessage, { type: "schedule" }>
   | { readonly type: "close" };
 
 /** Main thread → service worker. What is an EngineMessage is passed on as it is. */

@@ -1,5 +1,6 @@
 import { systemClock } from "../core/clock.ts";
 import { toMillraceError, type LoadingProgress } from "../core/errors.ts";
+import type { Load } from "../model/memory-estimate.ts";
 import type { Claim } from "./model-claim.ts";
 import type { ModelRoom } from "./model-room.ts";
 import type { PreparedModel, PullOptions } from "./prepare-model.ts";
@@ -18,7 +19,7 @@ export interface LoadingSteps {
   readonly room: ModelRoom;
   readonly prepare: (options: PullOptions) => Promise<PreparedModel>;
   readonly claim: (prepared: PreparedModel) => Claim;
-  readonly start: (prepared: PreparedModel) => Engines;
+  readonly start: (prepared: PreparedModel, load: Load) => Engines;
 }
 
 type Phase =
@@ -53,9 +54,9 @@ export class ModelLoading {
     return this.#phase.type === "waiting";
   }
 
-  /** What it was promised; 0 = nothing yet. */
-  get claimed(): number {
-    return this.#phase.type === "starting" ? this.#phase.claim.bytes : 0;
+  /** What it was promised; undefined = nothing yet. */
+  get granted(): Claim | undefined {
+    return this.#phase.type === "starting" ? this.#phase.claim : undefined;
   }
 
   get pids(): readonly number[] {
@@ -87,15 +88,14 @@ export class ModelLoading {
     const { prepare, room } = this.#steps;
     const prepared = await prepare({ signal, onPull: ({ received, total }) => this.#onPull(received, total) });
     try {
-      const claim = this.#steps.claim(prepared);
       this.#enter({ type: "waiting" });
-      let engines: Engines | undefined;
-      const onGranted = () => {
-        engines = this.#steps.start(prepared);
-        this.#enter({ type: "starting", claim, engines });
+      let granted: { readonly claim: Claim; readonly engines: Engines } | undefined;
+      const onGranted = (claim: Claim) => {
+        granted = { claim, engines: this.#steps.start(prepared, claim.load) };
+        this.#enter({ type: "starting", ...granted });
       };
-      await room.reserve({ ...claim, signal, onGranted });
-      return { prepared, claim, engines: engines!, loadMs: await this.#ready(engines!) };
+      await room.reserve({ claim: this.#steps.claim(prepared), signal, onGranted });
+      return { prepared, ...granted!, loadMs: await this.#ready(granted!.engines) };
     } catch (error) {
       prepared[Symbol.dispose]();
       throw signal.aborted ? signal.reason : toMillraceError(error);

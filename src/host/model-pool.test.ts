@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { ModelReport } from "../core/models.ts";
-import { aToy, ToyWorld, type ToyModel } from "./toy-models/testing.ts";
+import { aToy, ToyWorld } from "./toy-models/testing.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -142,6 +142,25 @@ test("when memory is short the one goes that nobody asked for longest, and none 
   expect(await busy).toBe("finished");
 });
 
+test("where memory is short a model has less cache rather than another's place; less of all rather than none", async () => {
+  const first = aToy({ id: "a", bytes: 70 });
+  const second = aToy({ id: "b", bytes: 60, withoutCache: 20, least: 10 });
+  const { ask, states, world } = bound(new ToyWorld(100, [first, second]));
+  const answers = [ask("a", 1), ask("b", 1)];
+  await pass(2100);
+  expect(states()).toBe("a:ready b:ready");
+  expect(world.held).toBe(100);
+  expect(await Promise.all(answers)).toEqual(["finished", "finished"]);
+
+  const pinned = aToy({ id: "a", bytes: 85, keepAliveMs: Infinity, onDemand: false });
+  const beside = bound(new ToyWorld(100, [pinned, second]));
+  beside.pool.start();
+  const answer = beside.ask("b", 1);
+  await pass(2100);
+  expect(await answer).toBe("finished");
+  expect(beside.world.held).toBe(100);
+});
+
 test("busy models give way after some seconds: they take no new requests until the other had its turn", async () => {
   const { ask, states } = bound(new ToyWorld(100, [a, b]));
   const answers = [ask("a", 4000)];
@@ -272,6 +291,7 @@ const models = fc.array(
       { weight: 1, arbitrary: fc.constant(Infinity) },
     ),
     onDemand: fc.boolean(),
+    withoutCache: fc.option(fc.integer({ min: 5, max: 10 }), { nil: undefined }),
   }),
   { minLength: 1, maxLength: 5 },
 );
@@ -298,7 +318,7 @@ test("whatever is asked, loaded and unloaded: none is ended that works, memory s
   const budget = 200;
   await fc.assert(
     fc.asyncProperty(models, commands, async (shapes, commands) => {
-      const toys = shapes.map((shape, i): ToyModel => ({ id: `m${i}`, ...shape }));
+      const toys = shapes.map((shape, i) => aToy({ id: `m${i}`, ...shape }));
       const world = new ToyWorld(budget, toys);
       world.pool.start();
       const asked: { readonly may: readonly string[]; outcome: string | undefined }[] = [];

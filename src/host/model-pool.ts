@@ -36,6 +36,11 @@ export class ModelPool implements Models, AsyncDisposable {
     for (const model of this.#eager) model.load();
   }
 
+  /** Names of those that `start` loads. */
+  get loading(): readonly string[] {
+    return this.#eager.map(({ id }) => id);
+  }
+
   /** Resolves when all that `start` began is loaded. Rejects with the first MillraceError that prevents it. */
   async ready(): Promise<void> {
     await Promise.all(this.#eager.map((model) => model.whenLoaded()));

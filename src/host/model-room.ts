@@ -23,10 +23,11 @@ export interface Occupant {
   makeWay(): void;
 }
 
-export interface Reservation extends Claim {
+export interface Reservation {
+  readonly claim: Claim;
   readonly signal: AbortSignal;
-  /** Called when there is room; from then on the claimant's own `bytes` say what it takes. */
-  readonly onGranted: () => void;
+  /** Called when there is room for this claim; from then on the claimant's own `bytes` say what it takes. */
+  readonly onGranted: (claim: Claim) => void;
 }
 
 /** How long busy models keep a loading one waiting before they take no new requests. */
@@ -55,7 +56,10 @@ export class ModelRoom {
     this.#wake();
   }
 
-  /** Resolves when the claim is granted. Rejects with `model_too_large`, or the signal's reason. */
+  /**
+   * Resolves when the claim is granted; a smaller one where it can never be, if there is one that will do. Rejects with
+   * `model_too_large`, or the signal's reason.
+   */
   async reserve(reservation: Reservation): Promise<void> {
     const before = this.#last;
     const mine = before.then(() => this.#makeRoom(reservation));
@@ -63,16 +67,20 @@ export class ModelRoom {
     await mine;
   }
 
-  async #makeRoom({ bytes, refusal, signal, onGranted }: Reservation): Promise<void> {
+  async #makeRoom({ claim: wanted, signal, onGranted }: Reservation): Promise<void> {
+    let claim = wanted;
     const patientUntil = systemClock.now() + patienceMs;
     for (;;) {
       signal.throwIfAborted();
       const occupants = this.#occupants().filter((one) => one.bytes > 0);
       const budget = this.#budget();
-      if (bytes === 0 || bytes <= budget - sumOf(occupants)) return onGranted();
       const pinned = occupants.filter((one) => one.pinned);
-      if (bytes > budget - sumOf(pinned)) throw refusal(budget - sumOf(pinned), pinned);
-      const missing = bytes - (budget - sumOf(occupants.filter(({ leaving }) => !leaving)));
+      if (claim.bytes > budget - sumOf(pinned)) claim = claim.within(budget - sumOf(pinned), pinned);
+      const left = budget - sumOf(occupants);
+      // A cache is not worth another model.
+      const beside = claim.bytes === 0 || claim.bytes <= left ? claim : claim.withLessCache(left);
+      if (beside !== undefined) return onGranted(beside);
+      const missing = claim.bytes - (budget - sumOf(occupants.filter(({ leaving }) => !leaving)));
       const patient = systemClock.now() < patientUntil;
       for (const one of toLeave(occupants, missing, patient)) one.makeWay();
       await this.#change(signal);

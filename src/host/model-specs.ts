@@ -3,6 +3,7 @@ import { keepAliveMs } from "../config/keep-alive.ts";
 import { requestDefaults } from "../config/request-defaults.ts";
 import type { Config } from "../config/schema.ts";
 import { MillraceError } from "../core/errors.ts";
+import { differenceInWords } from "../model/fit-load.ts";
 import { pullableOf, resolveModel } from "../model/resolve-model.ts";
 import type { CpuShares } from "./cpu-shares.ts";
 import { EngineHost } from "./engine-host.ts";
@@ -42,12 +43,13 @@ export async function modelSpec(
       return prepared;
     },
     claim: (prepared) => claimOf(prepared, config.replicas),
-    start: ({ plan }) => {
+    start: ({ wanted }, { plan, cacheMemory }) => {
+      const child = logger.child({ model: id });
+      const less = differenceInWords(wanted, { plan, cacheMemory });
+      if (less !== "") child.warn(`to fit into memory it gets ${less}`);
+      const scheduling = { ...schedulingFor(config), cacheMemory };
       const start = () =>
-        EngineHost.start(
-          { engine: config.engine, plan },
-          { modelId: id, scheduling: schedulingFor(config), logger: logger.child({ model: id }), cpuShares },
-        );
+        EngineHost.start({ engine: config.engine, plan }, { modelId: id, scheduling, logger: child, cpuShares });
       return new Replicas(Array.from({ length: config.replicas }, start));
     },
   };

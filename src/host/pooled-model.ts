@@ -163,8 +163,8 @@ export class PooledModel implements ServedModel, Occupant {
   get bytes(): number {
     const state = this.#state;
     const held = this.#options.memoryHeld(this.pids)?.resident ?? 0;
-    if (state.type === "loading") return Math.max(state.loading.claimed, held);
-    return "loaded" in state ? Math.max(state.loaded.claim.bytes, held) : 0;
+    const claim = state.type === "loading" ? state.loading.granted : "loaded" in state ? state.loaded.claim : undefined;
+    return claim === undefined ? 0 : Math.max(claim.bytes, held - claim.droppable);
   }
 
   get leaving(): boolean {

@@ -1,10 +1,10 @@
 import type { Config } from "../config/schema.ts";
-import type { ExecutionPlan } from "../core/execution-plan.ts";
 import type { RequestDefaults } from "../core/generation.ts";
+import type { WantedLoad } from "../model/fit-load.ts";
 import type { GgufHeader } from "../model/gguf-header.ts";
 import { leaseModel } from "../model/lease.ts";
 import { resolveModel, type Fallback, type PullProgress, type ResolvedModel } from "../model/resolve-model.ts";
-import { planFor } from "./plan-for.ts";
+import { loadFor } from "./load-for.ts";
 
 /** For what may have to get the model over the network first. */
 export interface PullOptions {
@@ -21,7 +21,7 @@ export interface PullOptions {
 export interface PreparedModel extends Disposable {
   /** What clients call it. */
   readonly id: string;
-  readonly plan: ExecutionPlan;
+  readonly wanted: WantedLoad;
   /** Undefined for an engine without a file. */
   readonly header: GgufHeader | undefined;
   readonly hasChatTemplate: boolean;
@@ -29,17 +29,17 @@ export interface PreparedModel extends Disposable {
   readonly recommended: RequestDefaults;
 }
 
-/** The plan of `config` for its model, which is pulled if it is not here. Throws what `resolveModel` throws. */
+/** What `config` wants of its model, which is pulled if it is not here. Throws what `resolveModel` throws. */
 export async function prepareModel(config: Config, options: PullOptions): Promise<PreparedModel> {
   if (config.engine !== "llama") {
-    const plan = planFor(config, "fake");
+    const wanted = loadFor(config, "fake");
     const id = config.name ?? "fake";
-    return { id, plan, header: undefined, hasChatTemplate: true, recommended: {}, [Symbol.dispose]() {} };
+    return { id, wanted, header: undefined, hasChatTemplate: true, recommended: {}, [Symbol.dispose]() {} };
   }
   const { id, file, header, entry, lease } = await pullModel(config, options);
   return {
     id: config.name ?? id,
-    plan: planFor(config, file),
+    wanted: loadFor(config, file),
     header,
     hasChatTemplate: header.hasChatTemplate,
     recommended: entry?.defaults ?? {},

@@ -13,6 +13,11 @@ export function residentBytes(pid: number): number | undefined {
   return bytesOf("VmRSS", statusOf(pid));
 }
 
+/** The most that it ever had resident. */
+export function peakBytes(pid: number): number | undefined {
+  return bytesOf("VmHWM", statusOf(pid));
+}
+
 /** Undefined = none of them is there, or there is no /proc. */
 export function memoryHeld(pids: readonly number[]): MemoryHeld | undefined {
   const found = pids.flatMap((pid) => {

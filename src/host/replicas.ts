@@ -1,4 +1,5 @@
 import type { BackendStatus } from "../core/backend.ts";
+import type { Scheduling } from "../core/scheduling.ts";
 import type { EngineInfo } from "../engine/engine.ts";
 import type { EngineHost } from "./engine-host.ts";
 import type { Lease } from "./leased-stream.ts";
@@ -11,6 +12,8 @@ export interface Engines extends AsyncDisposable {
   /** Of the processes that live. */
   readonly pids: readonly number[];
   readonly info: EngineInfo | undefined;
+  /** Who is served when, from now on: see `EngineHost`. */
+  reschedule(scheduling: Scheduling): void;
   /** A place on the engine that has the fewest requests. */
   lease(): Lease;
 }
@@ -48,6 +51,10 @@ export class Replicas implements Engines {
     if (best !== undefined) return best;
     const progress = all.reduce((sum, one) => sum + (one.state === "loading" ? one.progress : 0), 0) / all.length;
     return { state: "loading", progress };
+  }
+
+  reschedule(scheduling: Scheduling): void {
+    for (const { host } of this.#replicas) host.reschedule(scheduling);
   }
 
   lease(): Lease {

@@ -57,6 +57,7 @@ function receive(message: HostMessage): void {
       return;
     case "credit":
     case "threads":
+    case "schedule":
       return tellMain(message);
     case "abort-step":
       return abortStep();

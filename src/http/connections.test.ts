@@ -191,7 +191,7 @@ test("close lets a stream finish, then ends its connection; idle ones end at onc
       await new Promise((resolve) => setTimeout(resolve, 300));
       yield { type: "finished", reason: "stop", usage: { promptTokens: 1, cachedTokens: 0, completionTokens: 0 } };
     },
-    { drainMs: 10_000 },
+    { drainTimeout: 10 },
   );
   const idle = await dial(it.port);
   idle.socket.write("GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n");
@@ -207,7 +207,7 @@ test("close lets a stream finish, then ends its connection; idle ones end at onc
 });
 
 test("close ends what outlasts the drain time with an error, and refuses what comes meanwhile", async () => {
-  await using it = await startServer(keepsTalking("a", 10), { drainMs: 300 });
+  await using it = await startServer(keepsTalking("a", 10), { drainTimeout: 0.3 });
   const stream = await send(it.port, "/v1/completions", { prompt: "a", stream: true });
   const body = JSON.stringify({ prompt: "a" });
   const late = await dial(it.port);
@@ -224,7 +224,7 @@ test("close ends what outlasts the drain time with an error, and refuses what co
 });
 
 test("close does not wait for a client that never reads", async () => {
-  await using it = await startServer(keepsTalking("x".repeat(1000), 0), { drainMs: 0 });
+  await using it = await startServer(keepsTalking("x".repeat(1000), 0), { drainTimeout: 0 });
   const { socket } = await send(it.port, "/v1/completions", { prompt: "a", stream: true });
   socket.pause();
   await eventually(() => it.backend.pulled > 100);

@@ -1,12 +1,14 @@
 import type { FastifyInstance } from "fastify";
+import type { CurrentSettings } from "./server-settings.ts";
 
 /** How long a browser may remember what a preflight answered, in seconds. */
 const preflightMaxAge = "600";
 
-/** Tells browsers that pages of these origins may send requests and read the answers; answers their preflights. */
-export function allowOrigins(server: FastifyInstance, origins: readonly string[]): void {
-  if (origins.length === 0) return;
+/** Tells browsers that pages of `corsOrigins` may send requests and read the answers; answers their preflights. */
+export function allowOrigins(server: FastifyInstance, settings: CurrentSettings): void {
   server.addHook("onRequest", (request, reply, done) => {
+    const { corsOrigins: origins } = settings();
+    if (origins.length === 0) return done();
     const { origin, "access-control-request-method": method } = request.headers;
     if (!origins.includes("*")) void reply.header("vary", "Origin"); // also without one: caches keep the answer
     if (origin === undefined || !allows(origins, origin)) return done();

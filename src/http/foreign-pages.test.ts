@@ -2,8 +2,7 @@ import { once } from "node:events";
 import { request, type IncomingMessage } from "node:http";
 import { expect, test } from "vitest";
 import { apiKey } from "../config/api-keys.ts";
-import type { ServerOptions } from "./server.ts";
-import { says, startServer } from "./testing.ts";
+import { says, startServer, type Over } from "./testing.ts";
 
 interface Answer {
   readonly status: number;
@@ -76,7 +75,7 @@ test("a foreign page's request reaches no model, whatever its method and content
 test.each([
   ["keys", { apiKeys: [apiKey({ key: "key" })] }],
   ["an address that other machines reach", { host: "0.0.0.0" }],
-] satisfies [string, Partial<ServerOptions>][])("with %s any name may be used: proxies do", async (_name, over) => {
+] satisfies [string, Over][])("with %s any name may be used: proxies do", async (_name, over) => {
   await using it = await startServer(undefined, over);
   const headers = { host: "ai.example", origin: "https://ai.example", authorization: "Bearer key" };
   expect((await ask(it.port, headers)).status).toBe(200);

@@ -3,11 +3,12 @@ import { isLoopback } from "../config/bind.ts";
 import { failure } from "../core/errors.ts";
 import { shorten } from "../api/openai/check-body.ts";
 import { allows } from "./cors.ts";
+import type { CurrentSettings } from "./server-settings.ts";
 
 interface Own {
   /** Address that the server listens on. */
   readonly host: string;
-  readonly corsOrigins: readonly string[];
+  readonly settings: CurrentSettings;
 }
 
 /**
@@ -15,10 +16,12 @@ interface Own {
  * it. A page of another site names itself in `Origin`; one that let its own name point to this machine (DNS rebinding)
  * still has that name in `Host`. Programs are not affected: they send no `Origin`, and the address they connect to.
  */
-export function refuseForeignPages(server: FastifyInstance, { host: bound, corsOrigins }: Own): void {
+export function refuseForeignPages(server: FastifyInstance, { host: bound, settings }: Own): void {
   if (!isLoopback(bound)) return;
   server.addHook("onRequest", ({ headers }, _reply, done) => {
     const { host = "", origin } = headers;
+    const { apiKeys, corsOrigins } = settings();
+    if (apiKeys.length > 0) return done();
     if (host !== "" && !isOwnHost(host)) return done(failure("foreign_host", { host: shorten(host, 100) }));
     if (origin !== undefined && !isOwnPage(origin, host) && !allows(corsOrigins, origin))
       return done(failure("foreign_origin", { origin: shorten(origin, 100) }));

@@ -6,12 +6,14 @@ import type { Fixed, ParsedRequest } from "../api/openai/common-fields.ts";
 import { completionStream, formatCompletion } from "../api/openai/completion-answer.ts";
 import { parseCompletion } from "../api/openai/completion-request.ts";
 import { formatError } from "../api/openai/error-body.ts";
-import type { GenerationEvent, RequestDefaults } from "../core/generation.ts";
+import type { GenerationEvent } from "../core/generation.ts";
 import { newSeed } from "../core/ids.ts";
+import type { Models } from "../core/models.ts";
 import { addRoute } from "./add-route.ts";
-import { findBackend, type Backends } from "./find-backend.ts";
+import { findModel, modelMeant } from "./find-model.ts";
 import type { RequestRecord } from "./request-log.ts";
 import { failureOf, type RequestScopes } from "./request-scopes.ts";
+import type { CurrentSettings } from "./server-settings.ts";
 import { SseResponse } from "./sse-response.ts";
 
 /** One way to ask for text: how its requests are read and its answers written. */
@@ -28,13 +30,9 @@ const textApis: readonly TextApi[] = [
 ];
 
 interface Serving {
-  readonly backends: Backends;
+  readonly models: Models;
   readonly scopes: RequestScopes;
-  readonly defaults: RequestDefaults;
-  /** In seconds; 0 = none. */
-  readonly requestTimeout: number;
-  readonly slowClientTimeout: number;
-  readonly ssePingInterval: number;
+  readonly settings: CurrentSettings;
 }
 
 /** A request that is being answered. */
@@ -45,7 +43,7 @@ interface Run {
 }
 
 export function addGenerationRoutes(server: FastifyInstance, serving: Serving): void {
-  const { backends, scopes, slowClientTimeout, ssePingInterval } = serving;
+  const { models, scopes, settings } = serving;
   for (const api of textApis)
     addRoute(server, {
       method: "POST",
@@ -53,11 +51,12 @@ export function addGenerationRoutes(server: FastifyInstance, serving: Serving): 
       handler: async (request, reply) => {
         const parsed = api.parse(request.body, fixedOf(request, serving));
         const { model } = parsed.request;
-        const backend = findBackend(backends, model);
+        const backend = findModel(models, model);
         const header = { requestId: request.id, created: Math.floor(Date.now() / 1000), model };
         const signal = scopes.scopeFor(reply);
         const run = { events: backend.generate(parsed.request, signal), signal, record: request.record };
         if (!parsed.stream) return api.format(header, await collect(run));
+        const { slowClientTimeout, ssePingInterval } = settings();
         const patience = { slowMs: 1000 * slowClientTimeout, pingMs: 1000 * ssePingInterval };
         const open = () => new SseResponse(reply, patience);
         await stream(run, open, api.stream(header, parsed.includeUsage));
@@ -66,9 +65,9 @@ export function addGenerationRoutes(server: FastifyInstance, serving: Serving): 
     });
 }
 
-/** What is known of a request before its body is looked at. */
-function fixedOf({ id, identity, headers }: FastifyRequest, serving: Serving): Fixed {
-  const { backends, defaults, requestTimeout } = serving;
+/** What is known of a request before its body is checked. */
+function fixedOf({ id, identity, headers, body }: FastifyRequest, { models, settings }: Serving): Fixed {
+  const { requestTimeout } = settings();
   return {
     id,
     seed: newSeed(),
@@ -76,8 +75,8 @@ function fixedOf({ id, identity, headers }: FastifyRequest, serving: Serving): F
     lane: identity.lane,
     headers: { "x-priority": textOf(headers["x-priority"]), "x-request-timeout": textOf(headers["x-request-timeout"]) },
     defaultTimeoutMs: requestTimeout === 0 ? undefined : 1000 * requestTimeout,
-    defaultModel: backends[0].model.id,
-    defaults,
+    defaultModel: models.served[0].model.id,
+    defaults: modelMeant(models, body)?.defaults ?? {},
   };
 }
 

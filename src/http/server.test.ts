@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { failure } from "../core/errors.ts";
 import { apiKey } from "../config/api-keys.ts";
-import { ScriptedBackend, eventually, fails, says, startServer } from "./testing.ts";
+import { aModel, eventually, fails, FixedModels, says, ScriptedBackend, startServer } from "./testing.ts";
 
 const chat = { messages: [{ role: "user", content: "hi" }] };
 const json = { "content-type": "application/json" };
@@ -143,8 +143,10 @@ test.each([
 });
 
 test("models are listed, and retrieved by ids with slashes", async () => {
-  const backends = [new ScriptedBackend(), new ScriptedBackend(says("I am the other"), "some/other:q4")] as const;
-  await using it = await startServer(undefined, { backends });
+  const other = new ScriptedBackend(says("I am the other"), "some/other:q4");
+  await using it = await startServer(undefined, {
+    models: new FixedModels(aModel(new ScriptedBackend()), aModel(other, { onDemand: true })),
+  });
   const list = await it.server.inject("/v1/models");
   expect(list.json()).toMatchObject({ object: "list", data: [{ id: "scripted" }, { id: "some/other:q4" }] });
   for (const path of ["some/other:q4", "some%2Fother%3Aq4"])
@@ -231,10 +233,12 @@ test("a backend that ends without 'finished' is a fault, streaming or not", asyn
 
 test("what the server says for requests that leave it out", async () => {
   const defaults = { temperature: 0.25, topK: 5, maxTokens: 7, stop: ["END"], system: "Be brief." };
-  await using it = await startServer(undefined, { defaults });
+  const [backend, other] = [new ScriptedBackend(), new ScriptedBackend(says("Hi"), "other")];
+  const models = new FixedModels(aModel(backend, { defaults }), aModel(other, { defaults: { temperature: 2 } }));
+  await using it = await startServer(undefined, { models });
   const ask = async (url: string, payload: object) => {
     expect((await it.server.inject({ method: "POST", url, payload })).statusCode).toBe(200);
-    return it.backend.requests.at(-1);
+    return backend.requests.at(-1);
   };
   const system = { role: "system", content: "Be brief." };
   expect(await ask("/v1/chat/completions", chat)).toMatchObject({
@@ -252,4 +256,6 @@ test("what the server says for requests that leave it out", async () => {
     prompt: { messages: [{ role: "system", content: "Be long." }, chat.messages[0]] },
   });
   expect(await ask("/v1/completions", { prompt: "a" })).toMatchObject({ maxTokens: 7, prompt: { text: "a" } });
+  await ask("/v1/completions", { prompt: "a", model: "other" });
+  expect(other.requests).toMatchObject([{ maxTokens: 16, sampling: { temperature: 2 } }]);
 });

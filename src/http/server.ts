@@ -1,47 +1,41 @@
 import fastify, { type FastifyInstance } from "fastify";
-import type { ApiKey } from "../config/api-keys.ts";
 import { failure } from "../core/errors.ts";
-import type { RequestDefaults } from "../core/generation.ts";
 import { newId } from "../core/ids.ts";
+import type { Models } from "../core/models.ts";
+import type { Reloaded } from "../config/live-config.ts";
 import type { Logger } from "../telemetry/log.ts";
+import { addAdminModelRoutes } from "./admin-model-routes.ts";
 import { identify } from "./auth.ts";
 import { allowOrigins } from "./cors.ts";
 import { answerClientError } from "./client-error.ts";
+import { EndlessStreams } from "./endless-streams.ts";
 import { sendFailure, toFailure } from "./error-response.ts";
-import type { Backends } from "./find-backend.ts";
 import { addGenerationRoutes } from "./generation-routes.ts";
-import { addHealthRoute } from "./health-route.ts";
+import { addHealthRoutes } from "./health-routes.ts";
 import { readJsonBodies } from "./json-body.ts";
 import { addModelRoutes } from "./model-routes.ts";
 import { refuseForeignPages } from "./foreign-pages.ts";
 import { addPageRoutes, type PageFile } from "./page-routes.ts";
 import { logRequests } from "./request-log.ts";
+import { addReloadRoute } from "./reload-route.ts";
 import { RequestScopes } from "./request-scopes.ts";
+import type { CurrentSettings } from "./server-settings.ts";
 import { cutOffSlowReaders } from "./slow-readers.ts";
 
 export interface ServerOptions {
-  readonly backends: Backends;
+  readonly models: Models;
   readonly logger: Logger;
-  /** Keys of which a request must bring one; empty = open to all. */
-  readonly apiKeys: readonly ApiKey[];
-  /** Seconds that a request may take that does not say; 0 = any time. */
-  readonly requestTimeout: number;
-  /** Seconds after which a client is cut off that does not read its answer; 0 = never. */
-  readonly slowClientTimeout: number;
-  /** Seconds without an event after which a stream gets a comment; 0 = never. */
-  readonly ssePingInterval: number;
+  readonly settings: CurrentSettings;
+  /** Reads the configuration again; throws when nothing has changed because something is wrong. */
+  readonly reload: () => Reloaded;
   /** Address it will listen on. */
   readonly host: string;
-  /** Origins whose web pages may use it; "*" = all. */
-  readonly corsOrigins: readonly string[];
-  /** For requests that leave them out. */
-  readonly defaults: RequestDefaults;
   /** The chat page at `/`. */
   readonly page: readonly PageFile[];
   /** Largest body in bytes. */
   readonly bodyLimit: number;
-  /** How long `close()` lets running requests go on before it ends them with `shutting_down`, in ms. */
-  readonly drainMs: number;
+  /** Called when `close()` had to end requests that outlasted the drain time: how many. */
+  readonly onCutOff: (requests: number) => void;
 }
 
 /** Longer than usual clients and proxies keep theirs: else a request meets a connection that is being closed. */
@@ -51,7 +45,7 @@ const arrivalTimeout = 300_000;
 
 /** The HTTP server, not yet listening. Its `close()` takes no more requests, drains, and ends every connection. */
 export function buildServer(options: ServerOptions): FastifyInstance {
-  const { backends, logger, apiKeys, bodyLimit, drainMs } = options;
+  const { models, logger, settings, bodyLimit, onCutOff } = options;
   const server = fastify({
     logger: false,
     genReqId: () => newId("req"),
@@ -70,11 +64,12 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     done();
   });
   logRequests(server, logger);
-  cutOffSlowReaders(server, options.slowClientTimeout);
-  const scopes = new RequestScopes(server, drainMs);
-  allowOrigins(server, options.corsOrigins);
-  if (apiKeys.length === 0) refuseForeignPages(server, options);
-  identify(server, apiKeys);
+  cutOffSlowReaders(server, settings);
+  const streams = new EndlessStreams(server);
+  const scopes = new RequestScopes(server, { drainTimeout: () => settings().drainTimeout, logger, onCutOff });
+  allowOrigins(server, settings);
+  refuseForeignPages(server, options);
+  identify(server, settings);
   readJsonBodies(server);
   server.setErrorHandler((thrown, request, reply) => {
     request.record.error = toFailure(thrown, request);
@@ -83,9 +78,11 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   server.setNotFoundHandler(({ method, url }) => {
     throw failure("route_not_found", { method, path: url.split("?")[0]! });
   });
-  addHealthRoute(server, backends);
+  addHealthRoutes(server, { models, isDraining: () => scopes.draining });
   addPageRoutes(server, options.page);
-  addModelRoutes(server, backends);
+  addModelRoutes(server, models);
+  addReloadRoute(server, options.reload);
+  addAdminModelRoutes(server, { models, settings, streams });
   addGenerationRoutes(server, { ...options, scopes });
   return server;
 }

@@ -3,9 +3,11 @@ import { connect, type AddressInfo, type Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import type { Backend, BackendStatus } from "../core/backend.ts";
 import { failure } from "../core/errors.ts";
-import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
+import type { GenerationEvent, GenerationRequest, RequestDefaults } from "../core/generation.ts";
+import type { ModelReport, Models, ServedModel } from "../core/models.ts";
 import { createLogger } from "../telemetry/log.ts";
 import { buildServer, type ServerOptions } from "./server.ts";
+import type { ServerSettings } from "./server-settings.ts";
 
 type Script = (request: GenerationRequest, signal: AbortSignal) => AsyncIterable<GenerationEvent>;
 
@@ -41,6 +43,80 @@ export class ScriptedBackend implements Backend {
 }
 
 const admitted: GenerationEvent = { type: "admitted", promptTokens: [1, 2, 3] };
+
+/** Models that are what their backends are. What is done to them is noted. */
+export class FixedModels implements Models {
+  readonly served: readonly [ServedModel, ...ServedModel[]];
+  /** "load NAME", "unload NAME" */
+  readonly done: string[] = [];
+  readonly #watchers = new Set<(report: ModelReport) => void>();
+
+  constructor(first: ServedModel, ...others: readonly ServedModel[]) {
+    this.served = [first, ...others];
+  }
+
+  reports(): readonly ModelReport[] {
+    return this.served.map(reportOf);
+  }
+
+  load(id: string): ModelReport {
+    return this.#do("load", id);
+  }
+
+  unload(id: string): ModelReport {
+    return this.#do("unload", id);
+  }
+
+  watch(onChange: (report: ModelReport) => void): () => void {
+    this.#watchers.add(onChange);
+    return () => this.#watchers.delete(onChange);
+  }
+
+  /** As if the first model had changed. Returns how many were told. */
+  tell(over: Partial<ModelReport>): number {
+    for (const watcher of this.#watchers) watcher({ ...reportOf(this.served[0]), ...over });
+    return this.#watchers.size;
+  }
+
+  #do(action: string, id: string): ModelReport {
+    this.done.push(`${action} ${id}`);
+    return reportOf(this.served.find(({ model }) => model.id === id)!);
+  }
+}
+
+function reportOf(served: ServedModel): ModelReport {
+  const status = served.status();
+  return {
+    id: served.model.id,
+    state: status.state,
+    loading: status.state === "loading" ? { progress: status.progress, etaSeconds: undefined } : undefined,
+    memory: undefined,
+    running: 0,
+    waiting: 0,
+    replicas: 1,
+    onDemand: served.onDemand,
+    keepAliveMs: Infinity,
+    error: "error" in status ? status.error : undefined,
+  };
+}
+
+/** A backend, and what its owner says about it. */
+export function aModel(
+  backend: Backend,
+  over: { readonly defaults?: RequestDefaults; readonly onDemand?: boolean } = {},
+): ServedModel {
+  return {
+    get model() {
+      return backend.model;
+    },
+    defaults: {},
+    onDemand: false,
+    status: () => backend.status(),
+    generate: (request, signal) => backend.generate(request, signal),
+    [Symbol.asyncDispose]: () => backend[Symbol.asyncDispose](),
+    ...over,
+  };
+}
 
 /** Says the texts, one token each, and stops. */
 export function says(...texts: string[]): Script {
@@ -106,27 +182,34 @@ export interface Served extends AsyncDisposable {
   readonly log: Record<string, unknown>[];
 }
 
+export type Over = Partial<ServerOptions & ServerSettings>;
+
 /** A server on a free port over a backend, which stays the caller's to close; it closes itself. */
-export async function serve(backend: Backend, over: Partial<ServerOptions> = {}): Promise<Served> {
+export async function serve(backend: Backend, over: Over = {}): Promise<Served> {
   const log: Record<string, unknown>[] = [];
   const logger = createLogger({
     level: "debug",
     readable: false,
     write: (line) => log.push(JSON.parse(line) as Record<string, unknown>),
   });
-  const server = buildServer({
-    backends: [backend],
-    logger,
+  const settings = {
     apiKeys: [],
+    corsOrigins: [],
     requestTimeout: 0,
     slowClientTimeout: 0,
     ssePingInterval: 0,
+    drainTimeout: 0,
+    ...over,
+  };
+  const server = buildServer({
+    models: new FixedModels(aModel(backend)),
+    logger,
+    settings: () => settings,
+    reload: () => ({ applied: [], needRestart: [] }),
     host: "127.0.0.1",
-    corsOrigins: [],
-    defaults: {},
     page: [],
     bodyLimit: 16_777_216,
-    drainMs: 0,
+    onCutOff: () => {},
     ...over,
   });
   await server.listen({ host: "127.0.0.1", port: 0 });
@@ -140,7 +223,7 @@ export interface TestServer extends Served {
 }
 
 /** A server over one scripted backend. */
-export async function startServer(script?: Script, over: Partial<ServerOptions> = {}): Promise<TestServer> {
+export async function startServer(script?: Script, over: Over = {}): Promise<TestServer> {
   const backend = new ScriptedBackend(script);
   return { ...(await serve(backend, over)), backend };
 }

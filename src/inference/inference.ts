@@ -104,6 +104,11 @@ export class Inference {
     this.#loop.remove(generation.sequence);
   }
 
+  /** Who is served when, from now on. Memory, ageing and shared prefixes stay as they are. */
+  reschedule(scheduling: Scheduling): void {
+    this.#loop.reschedule(scheduling);
+  }
+
   /** At most so many threads step from now on, 1 .. those of the plan. */
   limitThreads(threads: number): void {
     this.#loop.limitThreads(threads);

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { availableMemory, memoryLimit, memoryWithout } from "./available-memory.ts";
+import { availableMemory, memoryLimit } from "./available-memory.ts";
 
 const roots: string[] = [];
 afterEach(async () => {
@@ -35,8 +35,7 @@ test("the tightest of all enclosing groups counts, and cache that can be dropped
     "sys/fs/cgroup/outer/memory.current": "950000\n",
     "sys/fs/cgroup/outer/memory.stat": "anon 1\ninactive_file 200000\nactive_file 3\n",
   });
-  expect(availableMemory(root)).toBe(250_000);
-  expect(memoryWithout(600_000, root)).toBe(850_003);
+  expect(availableMemory(root)).toBe(250_003);
   expect(memoryLimit(root)).toBe(1_000_000);
 });
 
@@ -46,9 +45,16 @@ test("a container's group is the mount's root, though another path is told (v1)"
     "proc/self/cgroup": "9:name=systemd:/\n4:cpu,memory:/docker/abc\n0::/\n",
     "sys/fs/cgroup/memory/memory.limit_in_bytes": "2000000\n",
     "sys/fs/cgroup/memory/memory.usage_in_bytes": "1500000\n",
-    "sys/fs/cgroup/memory/memory.stat": "inactive_file 7\ntotal_inactive_file 100000\n",
+    "sys/fs/cgroup/memory/memory.stat": "inactive_file 7\ntotal_inactive_file 100000\ntotal_active_file 20000\n",
   });
-  expect(availableMemory(root)).toBe(600_000);
+  expect(availableMemory(root)).toBe(620_000);
+});
+
+test("what a group slows down at is a limit as well (v2)", async () => {
+  const files = { "proc/meminfo": meminfo, "proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.current": "500000\n" };
+  const limits = { "sys/fs/cgroup/memory.max": "max\n", "sys/fs/cgroup/memory.high": "700000\n" };
+  expect(availableMemory(await machine({ ...files, ...limits }))).toBe(200_000);
+  expect(memoryLimit(await machine({ ...files, ...limits, "sys/fs/cgroup/memory.max": "600000\n" }))).toBe(600_000);
 });
 
 test("no limit, an exceeded limit, no files at all", async () => {

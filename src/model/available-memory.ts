@@ -4,26 +4,13 @@ import { dirname, join } from "node:path";
 
 /**
  * Bytes that this process could still take without swapping or being killed: the smallest of the machine's free memory
- * and what each enclosing control group (v1 or v2) leaves. Page cache that can be dropped counts as free. `root` is
- * where `/proc` and `/sys` are.
+ * and what each enclosing control group (v1 or v2) leaves. Page cache counts as free, as Linux counts it: a model file that
+ * was just pulled and checked is all in it. `root` is where `/proc` and `/sys` are.
  */
 export function availableMemory(root = "/"): number {
-  return left(root, ({ unused }) => [unused]);
-}
-
-/**
- * Bytes that could be taken if some processes were not there that now hold `anonymous` bytes of their own. Page cache
- * that is in use counts as free as well: it may be in use by them.
- */
-export function memoryWithout(anonymous: number, root = "/"): number {
-  return anonymous + left(root, ({ unused, used }) => [unused, used]);
-}
-
-/** `droppable`: the fields of a group's `memory.stat` that count as free. */
-function left(root: string, droppable: (group: ControlGroup) => readonly string[]): number {
   const machine = fieldOf(read(join(root, "proc/meminfo")), "MemAvailable:");
   const groups = controlGroups(root)
-    .map((group) => leftInGroup(group, droppable(group)))
+    .map(leftInGroup)
     .filter((left) => left !== undefined);
   return Math.max(0, Math.min(machine === undefined ? freemem() : machine * 1024, ...groups));
 }
@@ -39,19 +26,22 @@ export function memoryLimit(root = "/"): number {
 
 interface ControlGroup {
   readonly folder: string;
-  readonly limit: string;
+  /** Above the second of version 2 processes are not killed but slowed down, without end. */
+  readonly limits: readonly string[];
   readonly usage: string;
-  /** Fields of `memory.stat`: page cache that was not used for long, and the rest of it. */
-  readonly unused: string;
-  readonly used: string;
+  /** Fields of `memory.stat`: page cache, that was not used for long and the rest of it. */
+  readonly cache: readonly string[];
 }
 
-const version2 = { limit: "memory.max", usage: "memory.current", unused: "inactive_file", used: "active_file" };
+const version2 = {
+  limits: ["memory.max", "memory.high"],
+  usage: "memory.current",
+  cache: ["inactive_file", "active_file"],
+};
 const version1 = {
-  limit: "memory.limit_in_bytes",
+  limits: ["memory.limit_in_bytes"],
   usage: "memory.usage_in_bytes",
-  unused: "total_inactive_file",
-  used: "total_active_file",
+  cache: ["total_inactive_file", "total_active_file"],
 };
 
 /** The process's groups and all above them: each may have a limit. Files that do not exist say nothing. */
@@ -72,17 +62,22 @@ function controlGroups(root: string): ControlGroup[] {
 }
 
 /** "max" is no limit; neither is version 1's 2^63 rounded to pages, which the machine's own memory undercuts. */
-function limitOf(group: ControlGroup): number | undefined {
-  const limit = Number.parseInt(read(join(group.folder, group.limit)) ?? "", 10);
-  return Number.isNaN(limit) ? undefined : limit;
+function limitOf({ folder, limits }: ControlGroup): number | undefined {
+  const found = limits.flatMap((name) => numberIn(join(folder, name)) ?? []);
+  return found.length === 0 ? undefined : Math.min(...found);
 }
 
-function leftInGroup(group: ControlGroup, droppable: readonly string[]): number | undefined {
+function leftInGroup(group: ControlGroup): number | undefined {
   const limit = limitOf(group);
-  const usage = Number.parseInt(read(join(group.folder, group.usage)) ?? "", 10);
-  if (limit === undefined || Number.isNaN(usage)) return undefined;
+  const usage = numberIn(join(group.folder, group.usage));
+  if (limit === undefined || usage === undefined) return undefined;
   const stat = read(join(group.folder, "memory.stat"));
-  return limit - usage + droppable.reduce((sum, field) => sum + (fieldOf(stat, field) ?? 0), 0);
+  return limit - usage + group.cache.reduce((sum, field) => sum + (fieldOf(stat, field) ?? 0), 0);
+}
+
+function numberIn(file: string): number | undefined {
+  const number = Number.parseInt(read(file) ?? "", 10);
+  return Number.isNaN(number) ? undefined : number;
 }
 
 function fieldOf(text: string | undefined, name: string): number | undefined {

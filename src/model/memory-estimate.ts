@@ -2,29 +2,46 @@ import type { ExecutionPlan, KvType } from "../core/execution-plan.ts";
 import { tensorTypes } from "./ggml-types.ts";
 import type { GgufHeader } from "./gguf-header.ts";
 
-/** What an engine process comes to use, in bytes. Resident memory; measured against it in `memory-estimate.test.ts`. */
+/** What is to be loaded into one engine process. */
+export interface Load {
+  readonly plan: ExecutionPlan;
+  /** The budget of its prefix cache, in bytes. */
+  readonly cacheMemory: number;
+}
+
+/** The most that an engine process comes to have resident, in bytes. `npm run bench -- memory` holds it against that. */
 export interface MemoryEstimate {
   /** The tensors as they are in the file. */
   readonly weights: number;
-  /** Copies of tensors in the layout that the CPU's kernels want; the originals stay mapped. */
+  /** Copies of tensors in the layout that the CPU's kernels want. */
   readonly repacked: number;
   readonly kvCache: number;
+  /** The state of one slot, while it is moved to another one through host memory. */
+  readonly moves: number;
   /** Intermediate results of one micro-batch. */
   readonly compute: number;
   /** Logits. */
   readonly outputs: number;
   /** The tokenizer's tables. */
   readonly vocabulary: number;
-  /** Node, its threads, and the library itself. */
+  /** Node, its threads and their heaps, and the library itself. */
   readonly process: number;
+  /** Not taken when it is loaded, but what the cache of prompts may come to hold. */
+  readonly prefixCache: number;
   readonly total: number;
+  /**
+   * Of the total, pages of the file whose tensors were copied. Nobody reads them again: the system takes them when it needs
+   * memory, so that a machine without them is large enough.
+   */
+  readonly droppable: number;
 }
 
 const mebibyte = 1024 * 1024;
-/** Node 20 with koffi and libllama loaded: 60 MiB; each worker thread about 15 MiB (measured, x64 Linux). */
-const processBytes = 90 * mebibyte;
-/** Measured: 49,152 tokens (BPE) 17 MiB, 262,144 tokens (SentencePiece) 42 MiB, of which 11 MiB belong to the library. */
-const bytesPerToken = 125;
+/** Measured, x64 Linux: Node's own pages 48 MiB, three threads with heaps that are limited (spawn-engine.ts) 80 MiB. */
+const processBytes = 128 * mebibyte;
+/** Measured: SentencePiece of 32,000 and of 262,144 tokens; and what byte pairs add, 48,900 merges. */
+const bytesPerToken = 160;
+const bytesPerMerge = 160;
 /** llama.cpp rounds caches up to this many cells (`llama-context.cpp`, `llama-kv-cache-iswa.cpp`). */
 const cellPadding = 256;
 const floatBytes = 4;
@@ -36,21 +53,26 @@ const repackedTypes: Readonly<Partial<Record<NodeJS.Architecture, ReadonlySet<st
 };
 
 /**
- * Estimates the memory of one engine that runs `plan` on the CPU. The parts follow llama.cpp v0.5.0: the KV cache is
- * exact, the compute buffer within 10 % of what `sched_reserve` reports.
+ * Estimates the memory of one engine process on the CPU. The parts follow llama.cpp v0.5.0: the KV cache is exact, the
+ * compute buffer within 10 % of what `sched_reserve` reports for as many outputs as there are slots.
  */
-export function estimateMemory(header: GgufHeader, plan: ExecutionPlan): MemoryEstimate {
+export function estimateMemory(header: GgufHeader, { plan, cacheMemory }: Load): MemoryEstimate {
   const cells = cacheCells(header, plan);
+  const repacked = repackedBytes(header);
+  const kvCache = kvCacheBytes(header, plan, cells);
   const parts = {
-    weights: header.tensorBytes,
-    repacked: repackedBytes(header),
-    kvCache: kvCacheBytes(header, plan, cells),
+    weights: plan.loadMode === "mmap" ? header.tensorBytes : header.tensorBytes - repacked,
+    repacked,
+    kvCache,
+    moves: plan.slots === 1 ? 0 : kvCache / plan.slots,
     compute: computeBytes(header, plan, cells),
     outputs: plan.slots * header.vocabularySize * floatBytes,
-    vocabulary: header.vocabularySize * bytesPerToken,
+    vocabulary: header.vocabularySize * bytesPerToken + header.mergeCount * bytesPerMerge,
     process: processBytes,
+    prefixCache: cacheMemory,
   };
-  return { ...parts, total: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0) };
+  const total = Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
+  return { ...parts, total, droppable: plan.loadMode === "mmap" ? repacked : 0 };
 }
 
 /** Cells of one stream of the cache: in layers that see everything and in sliding layers; and how many streams. */
@@ -82,6 +104,7 @@ function kvCacheBytes(header: GgufHeader, plan: ExecutionPlan, cells: CacheCells
 /**
  * The allocator reuses memory from layer to layer, so the peak is one layer or the logits at the end, beside the attention
  * masks that live throughout. Fitted to `sched_reserve`'s report for micro-batches of 128-2048 and contexts of 2k and 8k.
+ * It reserves more rows of logits than there are slots, and those are never touched.
  */
 function computeBytes(header: GgufHeader, plan: ExecutionPlan, cells: CacheCells): number {
   const tokens = Math.min(plan.microBatch, plan.batch);
@@ -91,7 +114,7 @@ function computeBytes(header: GgufHeader, plan: ExecutionPlan, cells: CacheCells
   const hidden = tokens * header.embeddingLength * floatBytes;
   const feedForward = 4 * hidden + 3 * tokens * header.feedForwardLength * floatBytes;
   const attention = 4 * hidden + (flash ? 0 : tokens * cells.full * header.heads * floatBytes);
-  const logits = hidden + Math.min(plan.outputs, tokens) * header.vocabularySize * floatBytes;
+  const logits = hidden + Math.min(plan.slots, tokens) * header.vocabularySize * floatBytes;
   return masks + Math.max(feedForward, attention, logits);
 }
 

@@ -9,6 +9,8 @@ export interface ModelShape {
   readonly embeddingLength: number;
   readonly feedForwardLength: number;
   readonly vocabularySize: number;
+  /** Byte pairs that its tokenizer joins; 0 for tokenizers of other kinds. */
+  readonly mergeCount: number;
   /** Attention heads of the largest layer; 0 = no attention at all. */
   readonly heads: number;
   readonly kvHeads: number;
@@ -78,6 +80,7 @@ export function modelShape(architecture: string, metadata: Metadata, tensors: re
     embeddingLength,
     feedForwardLength: Math.max(0, ...(facts.perLayer("feed_forward_length", layerCount) ?? [])),
     vocabularySize: vocabularySize(facts, tensors),
+    mergeCount: arrayLength(metadata, "tokenizer.ggml.merges") ?? 0,
     heads: widest,
     kvHeads: Math.max(0, ...kvHeads),
     keyLength,
@@ -139,10 +142,15 @@ function recurrentWidth(facts: Facts, { embeddingLength, heads }: { embeddingLen
 }
 
 function vocabularySize(facts: Facts, tensors: readonly TensorInfo[]): number {
-  const tokens = facts.metadata.get("tokenizer.ggml.tokens");
-  if (typeof tokens === "object" && "count" in tokens) return tokens.count;
+  const tokens = arrayLength(facts.metadata, "tokenizer.ggml.tokens");
   const embedding = tensors.find((tensor) => tensor.name === "token_embd.weight");
-  return facts.optional("vocab_size") ?? embedding?.dimensions[1] ?? 0;
+  return tokens ?? facts.optional("vocab_size") ?? embedding?.dimensions[1] ?? 0;
+}
+
+/** Of an array that is too long to be kept. */
+function arrayLength(metadata: Metadata, key: string): number | undefined {
+  const array = metadata.get(key);
+  return typeof array === "object" && "count" in array ? array.count : undefined;
 }
 
 /** The metadata entries of the model's own architecture, as counts. */

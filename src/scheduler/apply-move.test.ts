@@ -64,8 +64,11 @@ describe("what an earlier request left", () => {
     expect(simulation.lines.filter((line) => line.includes("back up 50 tokens"))).toHaveLength(1);
     expect([simulation.state.slots.resting, simulation.state.cache.parked.size]).toEqual([1, 1]);
     let saves = 0;
-    const { save } = simulation.engine;
-    simulation.engine.save = (...args) => (saves++, save.apply(simulation.engine, args));
+    const save = simulation.engine.save.bind(simulation.engine);
+    simulation.engine.save = (...args) => {
+      saves++;
+      return save(...args);
+    };
     const others = [1, 2].map((stem) => aRequest(aPrompt(60, { stem }), { id: `other ${stem}` }));
     serve(simulation, ...others);
     expect(saves).toBe(0);

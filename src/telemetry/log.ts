@@ -25,5 +25,6 @@ export function createLogger({ level, readable = process.stderr.isTTY, write = t
 
 function toStderr(): (line: string) => void {
   const stream = pino.destination({ fd: 2, sync: true });
+  stream.on("error", () => {}); // nobody reads it any more: no reason to end
   return (line) => void stream.write(line);
 }

@@ -3,8 +3,7 @@ import { apiKey } from "../../src/config/api-keys.ts";
 import { defaultPlan } from "../../src/core/execution-plan.ts";
 import { defaultScheduling, type Scheduling } from "../../src/core/scheduling.ts";
 import { EngineHost } from "../../src/host/engine-host.ts";
-import type { ServerOptions } from "../../src/http/server.ts";
-import { askAndLookAway, serve } from "../../src/http/testing.ts";
+import { askAndLookAway, serve, type Over } from "../../src/http/testing.ts";
 import { silent } from "./host/hosts.ts";
 
 // More requests than the server can serve, over HTTP and with an engine process: what is refused, and what is said.
@@ -16,7 +15,7 @@ interface Overloaded {
   /** In every chunk of a stream. */
   readonly modelId?: string;
   readonly scheduling?: Partial<Scheduling>;
-  readonly server?: Partial<ServerOptions>;
+  readonly server?: Over;
 }
 
 async function overload({

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { testModel } from "../models.ts";
+import { descendants, isAlive } from "./processes.ts";
 import { startServer } from "./server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-template-"));
@@ -35,4 +36,17 @@ test("a template that never ends costs its request a clear error and nobody else
   expect([first.status, second.status, plain.status]).toEqual([500, 500, 200]);
   expect(first.text).toContain("template_timeout");
   expect((await completion()).status).toBe(200);
+});
+
+test("kill -9 of the server while such a template runs leaves nothing", async () => {
+  await using server = await startServer({ args: ["--model", await hostileModel()] });
+  const body = JSON.stringify({ messages: [{ role: "user", content: "hi" }] });
+  const headers = { "content-type": "application/json" };
+  void fetch(`${server.url}/v1/chat/completions`, { method: "POST", headers, body }).catch(() => {});
+  await new Promise((wake) => setTimeout(wake, 300)); // it runs for 2 s
+  const children = descendants(server.process.pid!);
+  expect(children).not.toEqual([]);
+  server.process.kill("SIGKILL");
+  await new Promise((wake) => setTimeout(wake, 2000));
+  expect(children.filter(isAlive)).toEqual([]);
 });

@@ -15,7 +15,7 @@ const facts = (over: Partial<ServingFacts> = {}): ServingFacts => ({
   store: { folder: "/store", free: 50 * gibibyte, problem: undefined },
   port: { host: "127.0.0.1", port: 8000, problem: undefined },
   threads: 8,
-  model: { name: "tiny", state: "fits" },
+  model: { name: "tiny", state: "fits", less: "" },
   ...over,
 });
 

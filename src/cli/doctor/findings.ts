@@ -105,7 +105,10 @@ function model({ model }: ServingFacts): Finding {
     const advice = "millrace models suggest names one that fits";
     return { about: "model", level: "problem", found: model.problem, advice };
   }
-  if (model.state === "fits") return { about: "model", level: "ok", found: `${name} is here and fits into memory` };
+  if (model.state === "fits") {
+    const less = model.less === "" ? "" : `, with ${model.less}`;
+    return { about: "model", level: "ok", found: `${name} is here and fits into memory${less}` };
+  }
   const advice = `millrace models pull ${name} gets it now`;
   return { about: "model", level: "ok", found: `${name} is not here yet; the first start gets it`, advice };
 }

@@ -5,6 +5,7 @@ import { failure } from "../../core/errors.ts";
 import type { GenerationEvent, GenerationRequest } from "../../core/generation.ts";
 import type { Lease } from "../leased-stream.ts";
 import { ModelPool } from "../model-pool.ts";
+import type { Claim } from "../model-claim.ts";
 import type { ModelSpec } from "../pooled-model.ts";
 import type { Engines } from "../replicas.ts";
 
@@ -19,6 +20,9 @@ export interface ToyModel {
   readonly onDemand: boolean;
   readonly loadFails?: boolean;
   readonly mostWaiting?: number;
+  /** To how many bytes its cache, and it itself, may be made smaller; default = not at all. */
+  readonly withoutCache?: number;
+  readonly least?: number;
 }
 
 export const aToy = (over: Partial<ToyModel> = {}): ToyModel => ({
@@ -66,6 +70,8 @@ class ToyEngines implements Engines {
     const progress = (performance.now() - this.#began) / this.#model.loadMs;
     return progress < 1 ? { state: "loading", progress } : { state: "ready" };
   }
+
+  reschedule(): void {}
 
   lease(): Lease {
     this.running++;
@@ -144,8 +150,9 @@ export class ToyWorld {
   }
 
   #specOf(model: ToyModel): ModelSpec {
-    const { id, bytes, onDemand, keepAliveMs, mostWaiting = 100 } = model;
-    const prepared = { id, plan: defaultPlan(id, 1), header: undefined, hasChatTemplate: true, recommended: {} };
+    const { id, onDemand, keepAliveMs, mostWaiting = 100 } = model;
+    const wanted = { ...toyClaim(model, model.bytes).load, mayShrink: "nothing" } as const;
+    const prepared = { id, wanted, header: undefined, hasChatTemplate: true, recommended: {} };
     return {
       id,
       onDemand,
@@ -155,12 +162,8 @@ export class ToyWorld {
       defaultsOver: (recommended) => recommended,
       recommended: {},
       prepare: async () => ({ ...prepared, [Symbol.dispose]() {} }),
-      claim: () => ({
-        bytes,
-        refusal: (available) =>
-          failure("model_too_large", { needed: `${bytes}`, available: `${available}`, advice: "get more" }),
-      }),
-      start: () => this.#start(model),
+      claim: () => toyClaim(model, model.bytes),
+      start: (_, { cacheMemory }) => this.#start({ ...model, bytes: cacheMemory }),
     };
   }
 
@@ -171,4 +174,22 @@ export class ToyWorld {
     if (this.held > this.#budget) this.broken.push(`${this.held} of ${this.#budget} bytes are held`);
     return engines;
   }
+}
+
+/** All of a toy is cache. */
+function toyClaim(model: ToyModel, bytes: number): Claim {
+  const { id, withoutCache = model.bytes, least = withoutCache } = model;
+  const shrunk = (available: number, from: number) =>
+    available < from ? undefined : toyClaim(model, Math.min(model.bytes, available));
+  return {
+    load: { plan: defaultPlan(id, 1), cacheMemory: bytes },
+    bytes,
+    droppable: 0,
+    withLessCache: (available) => shrunk(available, withoutCache),
+    within: (available) => {
+      const claim = shrunk(available, least);
+      if (claim !== undefined) return claim;
+      throw failure("model_too_large", { needed: `${model.bytes}`, available: `${available}`, advice: "get more" });
+    },
+  };
 }

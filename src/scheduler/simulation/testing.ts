@@ -259,8 +259,8 @@ export class Simulation {
 
 /** As in llama.cpp a pass costs something, four tokens at once little more than one, and each left over as much. */
 function toyMs({ runs, prefillTokens, decodes }: StepShape): number {
-  const ofRun = (rows: number): number => 1 + 1.5 * Math.floor(rows / rowTokens) + (rows % rowTokens);
-  return 1 + runs.reduce((sum, rows) => sum + ofRun(rows), 0) + 0.5 * prefillTokens + 0.1 * decodes;
+  const ofRuns = runs.reduce((sum, rows) => sum + 1 + 1.5 * Math.floor(rows / rowTokens) + (rows % rowTokens), 0);
+  return 1 + ofRuns + 0.5 * prefillTokens + 0.1 * decodes;
 }
 
 function assertBegins(tokens: Int32Array, held: readonly number[], what: string): void {

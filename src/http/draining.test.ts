@@ -94,8 +94,9 @@ test("a kept connection learns that it is not kept, and is closed in the end", a
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const health = async () => {
     const [answer] = (await once(get(`${it.url}/health`, { agent }), "response")) as [IncomingMessage];
+    const { socket, statusCode, headers } = answer; // it is let go of at the answer's end
     await answer.resume().toArray();
-    return answer;
+    return { socket, statusCode, headers };
   };
   const { socket } = await health();
   const running = await ask(it);

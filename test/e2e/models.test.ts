@@ -100,7 +100,7 @@ test("memory for one of two: each is loaded when it is asked for, and the other 
   expect(status).toBe(503);
   const { error } = JSON.parse(text) as { error: { code: string; message: string } };
   expect(error.code).toBe("model_too_large");
-  expect(error.message).toMatch(/model 'large' is not loaded: .* needs about .* and 800 MiB can be had; --parallel/);
+  expect(error.message).toMatch(/model 'large' is not loaded: .* needs about .* and 800 MiB can be had; --/);
   expect(await states(server)).toBe("a:ready b:unloaded large:failed");
 });
 

@@ -6,6 +6,8 @@ export interface EngineLife {
   readonly tokens: number;
   /** Its end has told which request kills engines: that one will not do it again. */
   readonly taught: boolean;
+  /** Nobody killed it from outside. */
+  readonly byItself: boolean;
 }
 
 export interface NextAttempt {
@@ -17,6 +19,8 @@ export interface NextAttempt {
 
 const healthyMs = 60_000;
 const healthyTokens = 32;
+/** Of one that was killed from outside: the next one is none the worse for that, and streams get on from life to life. */
+const tokensBeforeKill = 1;
 const deathsToOpen = 5;
 const coolDownMs = 30_000;
 const longestCoolDownMs = 300_000;
@@ -29,8 +33,9 @@ const longestCoolDownMs = 300_000;
 export class CrashLoop {
   #deaths = 0;
 
-  died({ readyMs, tokens, taught }: EngineLife): NextAttempt {
-    if (readyMs >= healthyMs || tokens >= healthyTokens || taught) this.#deaths = 0;
+  died({ readyMs, tokens, taught, byItself }: EngineLife): NextAttempt {
+    const enough = byItself ? healthyTokens : tokensBeforeKill;
+    if (readyMs >= healthyMs || tokens >= enough || taught) this.#deaths = 0;
     const before = this.#deaths++;
     if (this.#deaths < deathsToOpen) return { delayMs: before === 0 ? 0 : 250 * 2 ** before, open: false };
     const delayMs = Math.min(coolDownMs * 2 ** (this.#deaths - deathsToOpen), longestCoolDownMs);

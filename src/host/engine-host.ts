@@ -253,7 +253,8 @@ export class EngineHost implements Backend {
     const error = openError ?? failure("engine_failed", { problem: end.problem });
     const problem = openError?.message ?? end.problem;
     const readyMs = before.type === "ready" ? systemClock.now() - before.since : 0;
-    const { delayMs, open } = this.#crashLoop.died({ readyMs, ...this.#roster.onDeath(end) });
+    const life = { readyMs, byItself: end.byItself, ...this.#roster.onDeath(end) };
+    const { delayMs, open } = this.#crashLoop.died(life);
     const hopeless = openError !== undefined || this.#crashLoop.deaths >= deathsBeforeGivingUp;
     if (this.#info === undefined && hopeless) return this.#giveUp({ error, problem });
     this.#state = { type: "down", error, problem };

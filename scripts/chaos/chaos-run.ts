@@ -28,8 +28,10 @@ export interface Kill {
   noticedMs: number;
   /** The next process is ready. */
   readyMs: number;
-  /** Lanes that have got nothing from it yet. */
-  readonly waiting: Set<number>;
+  /** Lanes that have not got from it what they must, and how many events that is still. */
+  readonly waiting: Map<number, number>;
+  /** So many events of each stream must come before the next kill. */
+  readonly eventsToNext: number;
   /** When each stream went on. */
   readonly recoveryMs: number[];
 }
@@ -79,8 +81,11 @@ export class ChaosRun {
   /** A stream has got something: if that comes from a new process, it has recovered. */
   #notice(lane: number): void {
     const kill = this.kills.at(-1);
-    if (kill === undefined || this.#host.pid === kill.pid || !kill.waiting.delete(lane)) return;
-    kill.recoveryMs.push(performance.now() - kill.at);
+    const left = kill?.waiting.get(lane);
+    if (kill === undefined || left === undefined || this.#host.pid === kill.pid) return;
+    if (left === kill.eventsToNext) kill.recoveryMs.push(performance.now() - kill.at);
+    if (left === 1) kill.waiting.delete(lane);
+    else kill.waiting.set(lane, left - 1);
   }
 
   async #kill(number: number, signal: NodeJS.Signals): Promise<void> {
@@ -93,9 +98,12 @@ export class ChaosRun {
       histories: running.map(({ prompt, tokens }) => Int32Array.from([...prompt, ...tokens])),
       noticedMs: 0,
       readyMs: 0,
-      waiting: new Set(this.#running.keys()),
+      // After its own fault an engine tries streams one by one: killed in a trial, it would convict an innocent one.
+      eventsToNext: signal === "SIGKILL" ? 1 : 8,
+      waiting: new Map(),
       recoveryMs: [],
     };
+    for (const lane of this.#running.keys()) kill.waiting.set(lane, kill.eventsToNext);
     this.kills.push(kill);
     process.kill(kill.pid, signal);
     await until(() => this.#host.pid !== kill.pid);

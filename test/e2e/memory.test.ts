@@ -57,7 +57,7 @@ test.skipIf(!hasNamespaces)(
     expect(stderr).toMatch(
       /needs about \d+ MiB \(weights 92\.1 MiB, context 360 MiB, .*\) and 450 MiB can be had; --cache-memory \d+MiB --parallel (\d) would fit/,
     );
-    const options = /; (--cache-memory .*) would fit/.exec(stderr)![1]!.split(" ");
+    const options = /; (--cache-memory .*?) would fit/.exec(stderr)![1]!.split(" ");
     await using server = await startServer({ args: ["--model", model, ...options], node: small });
     expect(server.output()).not.toContain("to fit into memory");
     expect(serveIn(nodeInContainer(100 * mebibyte), "--model", model, "--fit").stderr).toMatch(
@@ -72,7 +72,7 @@ test.skipIf(!hasNamespaces)("--fit loads what fits, says so, answers, and keeps 
     args: ["--model", model, "--fit"],
     node: nodeInContainer(450 * mebibyte),
   });
-  const less = /no prefix cache instead of .*|\d+ MiB of prefix cache instead of .*, \d slots instead of 8/;
+  const less = /no prefix cache instead of .*|[\d.]+ MiB of prefix cache instead of .*, \d slots instead of 8/;
   expect(server.output()).toMatch(new RegExp(`note +to fit into memory: .*\\d slots? instead of 8`));
   expect(server.output()).toMatch(new RegExp(`"level":"warn".*it gets (?:${less.source})`));
   const asked = { prompt: "Once upon a time", max_tokens: 20, ignore_eos: true };

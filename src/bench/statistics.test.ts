@@ -29,6 +29,10 @@ test("does not depend on the order of the values, and encloses the median", () =
   );
 });
 
+test("a negative zero is a zero", () => {
+  expect(summarize([0, -0])).toEqual({ median: 0, low: 0, high: 0 });
+});
+
 test("the interval holds the true median about 95 times of 100", () => {
   let state = 1;
   const uniform = () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647; // Park and Miller's generator

@@ -11,7 +11,7 @@ export interface Summary {
  * interval reaches 95 %; then it is the range.
  */
 export function summarize(values: readonly number[]): Summary {
-  const sorted = values.toSorted((a, b) => a - b);
+  const sorted = values.map((value) => value + 0).toSorted((a, b) => a - b); // + 0: no negative zero, which has no order
   const n = sorted.length;
   const middle = (sorted[(n - 1) >> 1]! + sorted[n >> 1]!) / 2;
   let k = 0;

@@ -67,8 +67,9 @@ export class EngineHost implements Backend {
   #child: EngineChild | undefined;
   #state: State = { type: "loading", progress: 0 };
   #info: EngineInfo | undefined;
+  /** Those that its steps may use: what the process said last. */
   #threads = 0;
-  /** Those that it may use: what the process was told last. */
+  /** And what it was told last. */
   #threadLimit = 0;
   /** Of those, how many its steps do without. */
   #spared = 0;
@@ -113,7 +114,7 @@ export class EngineHost implements Backend {
     return this.#child?.pid;
   }
 
-  /** Threads of its steps. */
+  /** Threads that its steps may use, as its process said last. While something disturbs them they do with fewer. */
   get threads(): number {
     return this.#threads;
   }
@@ -211,7 +212,7 @@ export class EngineHost implements Backend {
 
   #onReport({ threads, threadLimit, drainMs }: StepReport): void {
     this.#drainMs = drainMs;
-    this.#threads = threads;
+    this.#threads = threadLimit;
     this.#watchSpared(threadLimit - threads, threadLimit);
   }
 

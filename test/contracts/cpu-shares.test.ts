@@ -41,11 +41,17 @@ async function twoHosts({ engine = "fake?stepMs=5", modelFile = "fake-model", li
   return { a, b };
 }
 
+/** Of a promise that is asked later, or never if the test fails before: its error is not unhandled meanwhile. */
+function later<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
 /** A stream that goes on until its reader leaves, which returns its number of tokens then. */
 function endless(host: EngineHost) {
   const abort = new AbortController();
   let tokens = 0;
-  const done = (async () => {
+  const run = async () => {
     try {
       for (;;) {
         const request = aRequest({ maxTokens: 400 });
@@ -54,7 +60,8 @@ function endless(host: EngineHost) {
     } catch (error) {
       if (!abort.signal.aborted) throw error;
     }
-  })();
+  };
+  const done = later(run());
   return {
     tokens: () => tokens,
     leave: async () => {
@@ -64,6 +71,7 @@ function endless(host: EngineHost) {
   };
 }
 
+/** Until its share is this: how many of the threads a step takes on a busy machine is the engine's own decision. */
 const threadsOf = (host: EngineHost, threads: number) => vi.waitUntil(() => host.threads === threads, 10_000);
 
 test("two that work share the cores; one that works alone has them all", async () => {
@@ -95,12 +103,12 @@ test("kill -9 of one gives its share to the other, and it has one again when it 
 test.runIf(onLinux)(
   "one that is stopped holds nobody up, and gives its share back when it is ended for it",
   async () => {
-    const { a, b } = await twoHosts({ engine: "fake?stepMs=5&loadMs=1000", limits: { silenceMs: 2000 } });
+    const { a, b } = await twoHosts({ engine: "fake?stepMs=5&loadMs=1000", limits: { silenceMs: 4000 } });
     const [one, other] = [endless(a), endless(b)];
     await threadsOf(b, 1);
     process.kill(a.pid!, "SIGSTOP");
     const before = other.tokens();
-    await vi.waitUntil(() => other.tokens() > before + 100, 10_000);
+    await vi.waitUntil(() => other.tokens() > before + 20, 10_000);
     expect(b.threads).toBe(1);
     await threadsOf(b, 2);
     await Promise.all([one.leave(), other.leave()]);
@@ -120,13 +128,13 @@ test("requests whose readers do not read take no share", async () => {
 
 test("two real engines side by side finish, one of them killed in between", async () => {
   const { a, b } = await twoHosts({ engine: "llama", modelFile: await testModel("smollm2") });
-  const ask = (host: EngineHost) => collect(host.generate(aRequest({ maxTokens: 200 }), never));
+  const ask = (host: EngineHost) => collect(host.generate(aRequest({ maxTokens: 100 }), never));
   const alone = await ask(a);
-  const answers = Promise.all([ask(a), ask(b), ask(b)]);
+  const answers = later(Promise.all([ask(a), ask(b), ask(b)]));
   await threadsOf(a, 1);
   process.kill(b.pid!, "SIGKILL");
   for (const { tokens } of await answers) expect(tokens).toHaveLength(alone.tokens.length);
-  const last = ask(a);
+  const last = endless(a);
   await threadsOf(a, 2);
-  await last;
+  await last.leave();
 });

@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { getPriority, setPriority } from "node:os";
 import { assertBindAllowed } from "./config/bind.ts";
-import { LiveConfig, type Reloaded } from "./config/live-config.ts";
+import { LiveConfig, modelName } from "./config/live-config.ts";
 import type { LoadedConfig } from "./config/load-config.ts";
 import type { Config } from "./config/schema.ts";
 import type { Backend } from "./core/backend.ts";
-import { failure, toMillraceError } from "./core/errors.ts";
+import { failure } from "./core/errors.ts";
 import type { ExecutionPlan } from "./core/execution-plan.ts";
 import { defaultScheduling } from "./core/scheduling.ts";
 import type { Engine, EngineInfo } from "./engine/engine.ts";
@@ -20,6 +20,7 @@ import { threadsFor } from "./host/plan-for.ts";
 import type { ModelSpec, PooledModel } from "./host/pooled-model.ts";
 import { prepareModel, pullModel, type PullOptions } from "./host/prepare-model.ts";
 import { checkedQuantization, quantizeInChild } from "./host/quantize-child.ts";
+import { Reloader } from "./host/reloader.ts";
 import { listen } from "./http/listen.ts";
 import { readPage } from "./http/page-routes.ts";
 import { buildServer } from "./http/server.ts";
@@ -27,7 +28,7 @@ import { LocalBackend } from "./inference/local-backend.ts";
 import { availableMemory } from "./model/available-memory.ts";
 import { differenceInWords, fitLoad } from "./model/fit-load.ts";
 import { quantizedSize } from "./model/quantized-size.ts";
-import { createLogger, type Logger } from "./telemetry/log.ts";
+import { createLog } from "./telemetry/log.ts";
 
 /** The largest body that is read: far beyond any context. */
 const bodyLimit = 16 * 1024 * 1024;
@@ -63,12 +64,12 @@ export interface ModelSummary {
 
 interface ServeOptions extends PullOptions {
   /** The configuration as it is now; throws `invalid_config`. */
-  readonly reread: () => Config;
+  readonly reread: () => LoadedConfig;
   /** HTTP answers; requests wait until their model is loaded. `reload` takes over what has changed in the configuration. */
   readonly onListening: (at: {
     readonly url: string;
     readonly loading: readonly string[];
-    readonly reload: () => void;
+    readonly reload: () => Promise<unknown>;
   }) => void;
   readonly onReady: (served: Served) => void;
 }
@@ -80,19 +81,27 @@ interface ServeOptions extends PullOptions {
 export async function serve({ config, models }: LoadedConfig, options: ServeOptions): Promise<void> {
   const { signal } = options;
   assertBindAllowed(config);
-  const live = new LiveConfig(config, options.reread);
-  const logger = createLogger({ level: config.logLevel });
+  const live = new LiveConfig({ config, models }, options.reread);
+  const { logger, setLevel: setLogLevel } = createLog({ level: config.logLevel });
+  const specOptions = { ...options, logger, cpuShares: new CpuShares(threadsForThisMachine().threads) };
   const specs: ModelSpec[] = [];
-  const cpuShares = new CpuShares(threadsForThisMachine().threads);
-  for (const model of models) specs.push(await modelSpec(model.config, { ...options, logger, cpuShares }));
+  for (const model of models) specs.push(await modelSpec(model.config, specOptions));
   const stopped = stopOf(signal);
   await using pool = new ModelPool(specs, { memory: memoryGauge(config), logger });
   pool.start();
+  const reloader = new Reloader({
+    live,
+    pool,
+    ids: new Map(models.map((model, index) => [modelName(model.config), specs[index]!.id])),
+    specOf: (one) => modelSpec(one, { ...specOptions, later: true }),
+    setLogLevel,
+    logger,
+  });
   let cutOff = 0;
   const server = buildServer({
     host: config.host,
     settings: () => live.current,
-    reload: () => reload(live, logger),
+    reload: () => reloader.reload(),
     models: pool,
     logger,
     page: readPage(),
@@ -102,7 +111,7 @@ export async function serve({ config, models }: LoadedConfig, options: ServeOpti
   try {
     const url = await listen(server, config);
     yieldToEngines();
-    options.onListening({ url, loading: pool.loading, reload: () => tryReload(live, logger) });
+    options.onListening({ url, loading: pool.loading, reload: () => reloader.reload() });
     if ((await Promise.race([pool.ready(), stopped])) === "stopped") return;
     options.onReady({ url, models: pool.served.map(summaryOf), needsKey: config.apiKeys.length > 0 });
     await stopped;
@@ -110,27 +119,6 @@ export async function serve({ config, models }: LoadedConfig, options: ServeOpti
     await server.close();
   }
   if (cutOff > 0) throw failure("drain_time_over", { requests: cutOff, seconds: live.current.drainTimeout });
-}
-
-function tryReload(live: LiveConfig, logger: Logger): void {
-  try {
-    reload(live, logger);
-  } catch {
-    // the log has it
-  }
-}
-
-/** Takes over what can change in a running server. Throws, and logs, what is wrong with the configuration. */
-function reload(live: LiveConfig, logger: Logger): Reloaded {
-  try {
-    const reloaded = live.reload();
-    logger.level = live.current.logLevel;
-    logger[reloaded.needRestart.length > 0 ? "warn" : "info"](reloaded, "the configuration was read again");
-    return reloaded;
-  } catch (error) {
-    logger.error({ problem: toMillraceError(error).message }, "the configuration could not be read again");
-    throw error;
-  }
 }
 
 function summaryOf({ id, loaded }: PooledModel): ModelSummary {

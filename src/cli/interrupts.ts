@@ -30,7 +30,10 @@ export function abortOnInterrupt(onHangup?: () => void): Interrupts {
     } else if (now - first > echoMs) process.exit(exitCodes.interrupted.code);
   };
   const terminals = [0, 1, 2].filter((fd) => isatty(fd));
-  const hangUp = () => (terminals.every((fd) => isatty(fd)) ? onHangup?.() : interrupt());
+  const hangUp = () => {
+    if (!terminals.every((fd) => isatty(fd))) interrupt();
+    else if (first === undefined) onHangup?.();
+  };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   if (onHangup !== undefined) process.on("SIGHUP", hangUp);
   return {

@@ -13,15 +13,15 @@ export function serveCommand(): Command {
   const command = new Command("serve").description("Serve a model over HTTP, as OpenAI's API.");
   return addConfigOptions(command, settings).action(async () => {
     const loaded = commandConfig(command, settings);
-    let reload: (() => void) | undefined;
-    using interrupts = abortOnInterrupt(() => reload?.());
+    let reload: (() => Promise<unknown>) | undefined;
+    using interrupts = abortOnInterrupt(() => void reload?.().catch(() => {})); // the log has it
     const { signal } = interrupts;
     const progress = new ProgressDisplay(process.stderr);
     const { serve } = await import("../app.ts");
     try {
       await serve(loaded, {
         signal,
-        reread: () => commandConfig(command, settings).config,
+        reread: () => commandConfig(command, settings),
         onPull: progress.onPull,
         onFallback: ({ instead, problem }) => {
           progress.end();

@@ -121,8 +121,9 @@ export class EngineHost implements Backend {
 
   /** Who is served when, from now on. Memory, ageing and shared prefixes stay as they were at the start. */
   reschedule(scheduling: Scheduling): void {
-    this.#scheduling = scheduling;
-    this.#child?.send({ type: "schedule", scheduling });
+    const { cacheMemory, ageingMs, sharedPrefixes } = this.#scheduling;
+    this.#scheduling = { ...scheduling, cacheMemory, ageingMs, sharedPrefixes };
+    this.#child?.send({ type: "schedule", scheduling: this.#scheduling });
   }
 
   get model(): ModelInfo {

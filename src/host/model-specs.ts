@@ -16,17 +16,22 @@ import { schedulingFor } from "./scheduling-for.ts";
 /** Without a word about it, what was loaded on demand goes after five minutes, as in Ollama. */
 const onDemandKeepAliveMs = 300_000;
 
+export interface SpecOptions extends PullOptions {
+  readonly logger: Logger;
+  readonly cpuShares: CpuShares;
+  /** A model that is to be loaded without a request is brought to this disk when it is, not before. */
+  readonly later?: boolean;
+}
+
 /**
- * What a pool must know of the model of `config`. One that is to be loaded at the start is brought to this disk first;
- * of one that is loaded on demand it is only made sure that it could be. Throws what `resolveModel` throws.
+ * What a pool must know of the model of `config`. One that is to be loaded at the start is brought to this disk first; of
+ * the others it is only made sure that they could be. Throws what `resolveModel` throws.
  */
-export async function modelSpec(
-  config: Config,
-  options: PullOptions & { readonly logger: Logger; readonly cpuShares: CpuShares },
-): Promise<ModelSpec> {
-  const { logger, cpuShares } = options;
+export async function modelSpec(config: Config, options: SpecOptions): Promise<ModelSpec> {
+  const { logger, cpuShares, later = false } = options;
   const onDemand = config.load === "on_demand";
-  let ahead: PreparedModel | undefined = onDemand ? undefined : await prepareModel(config, options);
+  const scheduling = schedulingFor(config);
+  let ahead: PreparedModel | undefined = onDemand || later ? undefined : await prepareModel(config, options);
   const id = ahead?.id ?? (await idOnDemand(config));
   return {
     id,
@@ -34,6 +39,7 @@ export async function modelSpec(
     keepAliveMs:
       config.keepAlive === "auto" ? (onDemand ? onDemandKeepAliveMs : Infinity) : keepAliveMs(config.keepAlive)!,
     replicas: config.replicas,
+    scheduling,
     mostWaiting: config.maxQueue + config.parallel * config.replicas,
     defaultsOver: (recommended) => requestDefaults(config, recommended),
     recommended: ahead?.recommended ?? pullableOf(config.model)?.defaults ?? {},
@@ -47,9 +53,8 @@ export async function modelSpec(
       const child = logger.child({ model: id });
       const less = differenceInWords(wanted, { plan, cacheMemory });
       if (less !== "") child.warn(`to fit into memory it gets ${less}`);
-      const scheduling = { ...schedulingFor(config), cacheMemory };
-      const start = () =>
-        EngineHost.start({ engine: config.engine, plan }, { modelId: id, scheduling, logger: child, cpuShares });
+      const own = { modelId: id, scheduling: { ...scheduling, cacheMemory }, logger: child, cpuShares };
+      const start = () => EngineHost.start({ engine: config.engine, plan }, own);
       return new Replicas(Array.from({ length: config.replicas }, start));
     },
   };

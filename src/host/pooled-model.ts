@@ -4,6 +4,7 @@ import { systemClock } from "../core/clock.ts";
 import { failure, toMillraceError, type LoadingProgress, type MillraceError } from "../core/errors.ts";
 import type { GenerationEvent, GenerationRequest, RequestDefaults } from "../core/generation.ts";
 import type { ModelReport, ServedModel } from "../core/models.ts";
+import type { Scheduling } from "../core/scheduling.ts";
 import { LeasedStream, type Lease } from "./leased-stream.ts";
 import { ModelLoading, type LoadedModel, type LoadingSteps } from "./model-loading.ts";
 import type { Occupant } from "./model-room.ts";
@@ -21,6 +22,8 @@ export interface ModelSpec extends Omit<LoadingSteps, "room"> {
   readonly keepAliveMs: number;
   /** Requests that may wait until it is loaded. */
   readonly mostWaiting: number;
+  /** Who is served when; the memory of the cache is what the model was loaded with. */
+  readonly scheduling: Scheduling;
   /** For requests that leave them out: what was configured, else what the model's makers recommend. */
   readonly defaultsOver: (recommended: RequestDefaults) => RequestDefaults;
   /** What they recommend, as far as it is known before the file is there. */
@@ -53,8 +56,7 @@ const longestTimer = 2 ** 31 - 1;
 /** One model of a pool: in memory or not, and the requests that use it or wait for it. */
 export class PooledModel implements ServedModel, Occupant {
   readonly id: string;
-  readonly onDemand: boolean;
-  readonly #spec: ModelSpec;
+  #spec: ModelSpec;
   readonly #options: PooledModelOptions;
   readonly #created = Math.floor(Date.now() / 1000);
   readonly #line = new WaitingLine(() => this.#onLeft());
@@ -65,6 +67,8 @@ export class PooledModel implements ServedModel, Occupant {
   /** It is to be loaded though no request asks for it. */
   #wanted = false;
   #lastUsed = systemClock.now();
+  /** It is not served any more: called when it is out of memory, and nobody waits for it. */
+  #onGone: (() => void) | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #reloadMs: number | undefined;
   #contextLength: number | undefined;
@@ -72,10 +76,13 @@ export class PooledModel implements ServedModel, Occupant {
 
   constructor(spec: ModelSpec, options: PooledModelOptions) {
     this.id = spec.id;
-    this.onDemand = spec.onDemand;
     this.#spec = spec;
     this.#options = options;
     this.#defaults = spec.defaultsOver(spec.recommended);
+  }
+
+  get onDemand(): boolean {
+    return this.#spec.onDemand;
   }
 
   get model(): ModelInfo {
@@ -123,6 +130,15 @@ export class PooledModel implements ServedModel, Occupant {
     return new LeasedStream(request, { signal, lease: () => this.#lease(request, signal) });
   }
 
+  /** Goes on with other settings. What its engines were started with stays until it is loaded again. */
+  configure(spec: ModelSpec): void {
+    const { recommended } = this.loaded?.prepared ?? spec;
+    this.#spec = spec;
+    this.#defaults = spec.defaultsOver(recommended);
+    this.loaded?.engines.reschedule(spec.scheduling);
+    this.#unloadWhenIdle();
+  }
+
   /** Begins to load it, or to keep it where it was about to be unloaded. */
   load(): void {
     const state = this.#state;
@@ -146,6 +162,15 @@ export class PooledModel implements ServedModel, Occupant {
     if (this.#state.type === "failed") return this.#enterState({ type: "unloaded" });
     if (this.#state.type === "loading" && this.#line.size === 0) return this.#giveUp();
     if (this.#state.type === "loading" || this.#state.type === "ready") this.makeWay();
+  }
+
+  /** Unloads it for good. Resolves when that is done, after the requests that it has, or that wait for it: then close it. */
+  async retire(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#onGone = resolve;
+      this.unload();
+      this.#changed();
+    });
   }
 
   makeWay(): void {
@@ -259,6 +284,7 @@ export class PooledModel implements ServedModel, Occupant {
     this.#lastUsed = systemClock.now();
     this.#wanted = false;
     this.#enterState({ type: "ready", loaded });
+    engines.reschedule(this.#spec.scheduling); // it may have been configured while it loaded
     this.#line.letIn(() => this.#enter(loaded));
     this.#unloadWhenIdle();
   }
@@ -294,7 +320,7 @@ export class PooledModel implements ServedModel, Occupant {
     if (this.#running > 0 || this.#state.type !== "ready") return;
     const { keepAliveMs } = this.#spec;
     const rest = keepAliveMs - this.idleMs;
-    if (this.#leaving || rest <= 0) void this.#unload(this.#state.loaded);
+    if (this.#leaving || this.#onGone !== undefined || rest <= 0) void this.#unload(this.#state.loaded);
     else if (rest < Infinity) {
       this.#idleTimer = setTimeout(() => this.#unloadWhenIdle(), Math.min(Math.ceil(rest), longestTimer)).unref();
     }
@@ -322,6 +348,8 @@ export class PooledModel implements ServedModel, Occupant {
   }
 
   #changed(): void {
+    const { type } = this.#state;
+    if ((type === "unloaded" && this.#line.size === 0) || type === "failed" || type === "closed") this.#onGone?.();
     this.#options.room.changed();
     this.#options.onChange(this);
   }

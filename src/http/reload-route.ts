@@ -3,13 +3,13 @@ import type { Reloaded } from "../config/live-config.ts";
 import { addRoute } from "./add-route.ts";
 
 /** Reads the configuration again, and tells what has changed; 400 with the reason when nothing could. */
-export function addReloadRoute(server: FastifyInstance, reload: () => Reloaded): void {
+export function addReloadRoute(server: FastifyInstance, reload: () => Promise<Reloaded>): void {
   addRoute(server, {
     method: "POST",
     url: "/admin/reload",
     admin: true,
-    handler: (_request, reply) => {
-      const { applied, needRestart } = reload();
+    handler: async (_request, reply) => {
+      const { applied, needRestart } = await reload();
       return reply.send({ status: "reloaded", applied, needs_restart: needRestart });
     },
   });

@@ -35,7 +35,7 @@ test("a reload answers with what has changed, or why nothing has; it takes a key
   let wrong = false;
   await using it = await startServer(says("a"), {
     apiKeys: [keyOf("operator", true), keyOf("client")],
-    reload: () => {
+    reload: async () => {
       if (wrong) throw failure("invalid_config", { problem: "port is 70000 (from a.yaml:3)" });
       return { applied: ["api_keys"], needRestart: ["port"] };
     },

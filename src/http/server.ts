@@ -27,7 +27,7 @@ export interface ServerOptions {
   readonly logger: Logger;
   readonly settings: CurrentSettings;
   /** Reads the configuration again; throws when nothing has changed because something is wrong. */
-  readonly reload: () => Reloaded;
+  readonly reload: () => Promise<Reloaded>;
   /** Address it will listen on. */
   readonly host: string;
   /** The chat page at `/`. */

@@ -5,7 +5,7 @@ import type { Backend, BackendStatus } from "../core/backend.ts";
 import { failure } from "../core/errors.ts";
 import type { GenerationEvent, GenerationRequest, RequestDefaults } from "../core/generation.ts";
 import type { ModelReport, Models, ServedModel } from "../core/models.ts";
-import { createLogger } from "../telemetry/log.ts";
+import { createLog } from "../telemetry/log.ts";
 import { buildServer, type ServerOptions } from "./server.ts";
 import type { ServerSettings } from "./server-settings.ts";
 
@@ -187,7 +187,7 @@ export type Over = Partial<ServerOptions & ServerSettings>;
 /** A server on a free port over a backend, which stays the caller's to close; it closes itself. */
 export async function serve(backend: Backend, over: Over = {}): Promise<Served> {
   const log: Record<string, unknown>[] = [];
-  const logger = createLogger({
+  const { logger } = createLog({
     level: "debug",
     readable: false,
     write: (line) => log.push(JSON.parse(line) as Record<string, unknown>),
@@ -205,7 +205,7 @@ export async function serve(backend: Backend, over: Over = {}): Promise<Served> 
     models: new FixedModels(aModel(backend)),
     logger,
     settings: () => settings,
-    reload: () => ({ applied: [], needRestart: [] }),
+    reload: async () => ({ applied: [], needRestart: [] }),
     host: "127.0.0.1",
     page: [],
     bodyLimit: 16_777_216,

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { createLogger } from "./log.ts";
+import { createLog } from "./log.ts";
 
 function logOf(readable: boolean) {
   const lines: string[] = [];
-  const logger = createLogger({ level: "info", readable, write: (line) => lines.push(line) });
-  return { logger, lines };
+  const { logger, setLevel } = createLog({ level: "info", readable, write: (line) => lines.push(line) });
+  return { logger, setLevel, lines };
 }
 
 test("JSON lines have time, level name, fields and message", () => {
@@ -38,4 +38,15 @@ test("text from clients cannot forge lines or move the cursor", () => {
   const { logger, lines } = logOf(true);
   logger.info({ path: "/a\nfake\u001b[2J\u2028\ud800" }, "one\u001b[1Atwo");
   expect(lines[0]!.slice(0, -1)).toMatch(/^[\x20-\x7e]*$/);
+});
+
+test("another level counts for children too, those that were there and those that come", () => {
+  const { logger, setLevel, lines } = logOf(true);
+  const before = logger.child({ model: "a" });
+  setLevel("debug");
+  before.debug("one");
+  logger.child({ model: "b" }).debug("two");
+  setLevel("silent");
+  before.fatal("three");
+  expect(lines).toEqual([expect.stringMatching(/one model=a/), expect.stringMatching(/two model=b/)]);
 });

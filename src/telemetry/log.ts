@@ -12,15 +12,29 @@ interface LoggerOptions {
   readonly write?: (line: string) => void;
 }
 
+export interface Log {
+  readonly logger: Logger;
+  /** Also of the children that the logger has. */
+  readonly setLevel: (level: string) => void;
+}
+
 /** The program's log. Synchronous, so that the last words before a crash are not lost. */
-export function createLogger({ level, readable = process.stderr.isTTY, write = toStderr() }: LoggerOptions): Logger {
+export function createLog({ level, readable = process.stderr.isTTY, write = toStderr() }: LoggerOptions): Log {
+  let children: WeakRef<Logger>[] = []; // each has a level of its own
   const options = {
     level,
+    onChild: (child: Logger) => {
+      children = [...children.filter((one) => one.deref() !== undefined), new WeakRef(child)];
+    },
     base: null, // no pid and host: whoever collects logs adds what it needs
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return pino(options, { write: readable ? (line: string) => write(formatLogLine(line)) : write });
+  const logger = pino(options, { write: readable ? (line: string) => write(formatLogLine(line)) : write });
+  const setLevel = (level: string) => {
+    for (const one of [logger, ...children.map((child) => child.deref())]) if (one !== undefined) one.level = level;
+  };
+  return { logger, setLevel };
 }
 
 function toStderr(): (line: string) => void {

@@ -123,6 +123,31 @@ test("SIGHUP under load: new keys count, no stream is dropped, a broken file cha
   for (const stream of streams) expect(await stream.text()).toMatch(/data: \[DONE\]\n\n$/);
 });
 
+test("a reload serves another list of models; a stream of one that is gone ends as it would have", async () => {
+  const file = join(scratch, "models.yaml");
+  const write = (...models: object[]) => writeFileSync(file, JSON.stringify({ models, engine: "fake?stepMs=5" }));
+  write({ name: "a" }, { name: "b", load: "on_demand" });
+  await using server = await startServer({ args: ["--config", file] });
+  const post = async (path: string, body?: object) => {
+    const headers: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
+    return await fetch(server.url + path, { method: "POST", headers, body: JSON.stringify(body) ?? null });
+  };
+  const stream = await ask(server, { tokens: 200 });
+  write({ name: "c" }, { name: "b", load: "on_demand", max_tokens: 3, context: 512 });
+  expect(await (await post("/admin/reload")).json()).toEqual({
+    status: "reloaded",
+    applied: ["max_tokens of b", "model c added", "model a removed"],
+    needs_restart: ["context of b"],
+  });
+  const { data } = (await (await fetch(`${server.url}/v1/models`)).json()) as { data: { id: string }[] };
+  expect(data.map(({ id }) => id)).toEqual(["c", "b"]);
+  const answer = await post("/v1/completions", { model: "b", prompt: "tell me" });
+  expect(await answer.json()).toMatchObject({ usage: { completion_tokens: 3 } });
+  expect((await post("/v1/completions", { model: "a", prompt: "tell me" })).status).toBe(404);
+  expect(await stream.text()).toMatch(/data: \[DONE\]\n\n$/);
+  await poll(() => (descendants(server.process.pid!).length === 2 ? true : undefined)); // those of c and b
+});
+
 // The engine's main thread is in native code, or as good as: it can do nothing itself.
 test("kill -9 of the server leaves no engine, be it in a step that does not end or in a load", async () => {
   await using stuck = await startServer({ args: ["--engine", "fake?stallAtStep=3"] });

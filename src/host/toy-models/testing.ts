@@ -3,6 +3,7 @@ import type { BackendStatus } from "../../core/backend.ts";
 import { defaultPlan } from "../../core/execution-plan.ts";
 import { failure } from "../../core/errors.ts";
 import type { GenerationEvent, GenerationRequest } from "../../core/generation.ts";
+import { defaultScheduling, type Scheduling } from "../../core/scheduling.ts";
 import type { Lease } from "../leased-stream.ts";
 import { ModelPool } from "../model-pool.ts";
 import type { Claim } from "../model-claim.ts";
@@ -20,6 +21,7 @@ export interface ToyModel {
   readonly onDemand: boolean;
   readonly loadFails?: boolean;
   readonly mostWaiting?: number;
+  readonly turnTokens?: number;
   /** To how many bytes its cache, and it itself, may be made smaller; default = not at all. */
   readonly withoutCache?: number;
   readonly least?: number;
@@ -43,10 +45,12 @@ class ToyEngines implements Engines {
   readonly #loaded: Promise<void>;
   #giveUp: (error: Error) => void = () => {};
   running = 0;
+  turnTokens: number;
 
   constructor(world: ToyWorld, model: ToyModel, pid: number) {
     this.#world = world;
     this.#model = model;
+    this.turnTokens = model.turnTokens ?? 0;
     this.pids = [pid];
     this.#loaded = new Promise((resolve, reject) => {
       this.#giveUp = reject;
@@ -71,7 +75,9 @@ class ToyEngines implements Engines {
     return progress < 1 ? { state: "loading", progress } : { state: "ready" };
   }
 
-  reschedule(): void {}
+  reschedule({ turnTokens }: Scheduling): void {
+    this.turnTokens = turnTokens;
+  }
 
   lease(): Lease {
     this.running++;
@@ -141,6 +147,11 @@ export class ToyWorld {
     }
   }
 
+  /** The configuration has been read again. */
+  replace(models: readonly ToyModel[]): void {
+    this.pool.replace(models.map((model) => this.#specOf(model)));
+  }
+
   /** "a:ready b:unloaded" */
   get states(): string {
     return this.pool
@@ -150,7 +161,7 @@ export class ToyWorld {
   }
 
   #specOf(model: ToyModel): ModelSpec {
-    const { id, onDemand, keepAliveMs, mostWaiting = 100 } = model;
+    const { id, onDemand, keepAliveMs, mostWaiting = 100, turnTokens = 0 } = model;
     const wanted = { ...toyClaim(model, model.bytes).load, mayShrink: "nothing" } as const;
     const prepared = { id, wanted, header: undefined, hasChatTemplate: true, recommended: {} };
     return {
@@ -158,6 +169,7 @@ export class ToyWorld {
       onDemand,
       keepAliveMs,
       replicas: 1,
+      scheduling: { ...defaultScheduling, turnTokens },
       mostWaiting,
       defaultsOver: (recommended) => recommended,
       recommended: {},

@@ -33,7 +33,7 @@ export const defaultScheduling: Scheduling = {
   cacheMemory: 2 ** 30,
   maxQueuedRequests: 512,
   maxQueuedTokens: 1_000_000,
-  turnTokens: 64,
+  turnTokens: 32,
   ageingMs: 5000,
   sharedPrefixes: [],
 };

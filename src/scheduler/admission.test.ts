@@ -50,7 +50,7 @@ test("with all slots taken, what comes before by policy counts, and what comes b
   for (const id of ["a", "b"]) aDecode(state, { id });
   enqueue(state, aSequence({ id: "before", arrived: 0, length: 400, limit: 500 }));
   enqueue(state, aSequence({ id: "behind", arrived: 0, length: 400, limit: 500, lane: "batch" }));
-  const sequence = aSequence({ id: "new", arrived: 1, length: 100, limit: 110 });
+  const sequence = aSequence({ id: "new", arrived: 1, length: 400, limit: 410 });
   const forecast = new Forecast(state);
   const alone = forecast.endMs(sequence, () => false);
   const behindOne = forecast.endMs(sequence, ({ id }) => id === "before");

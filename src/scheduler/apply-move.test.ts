@@ -9,8 +9,9 @@ import { ToyEngine } from "./toy-engine/testing.ts";
 
 const exactMemory = { trimInPlace: false, trimAfterRestore: false };
 
+/** Within a lane in order of arrival, which decides who gets which slot. */
 function aSimulation(over: Partial<ConstructorParameters<typeof Simulation>[0]> = {}) {
-  return new Simulation({ prefillTokens: 1000, forbiddenCuts: "spoil", ...over });
+  return new Simulation({ prefillTokens: 1000, forbiddenCuts: "spoil", scheduling: { policy: "priority" }, ...over });
 }
 
 /** Steps until it has ended. */

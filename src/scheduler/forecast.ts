@@ -23,6 +23,11 @@ export class Forecast {
     this.#msPerAnswerToken = this.#stepMs(slots.total) / slots.total;
   }
 
+  /** Predicted ms of computing its whole prompt. */
+  promptMs({ promptLength }: Sequence): number {
+    return promptLength * this.#msPerPromptToken;
+  }
+
   /** Predicted ms of steps until the sequence has its end, when it shares them with as many others as there are slots. */
   remainingMs(sequence: Sequence): number {
     return this.#prefillMs(sequence) + this.#answerTokensLeft(sequence) * this.#msPerAnswerToken;

@@ -55,7 +55,13 @@ export function newState({ plan, info }: EngineFacts, scheduling: Scheduling): S
 export function viewOf(state: SchedulerState, now: number): PolicyView {
   const { shares, laneAges } = state;
   const forecast = new Forecast(state);
-  return { now, shares, laneAges, remainingMs: (sequence) => forecast.remainingMs(sequence) };
+  return {
+    now,
+    shares,
+    laneAges,
+    promptMs: (sequence) => forecast.promptMs(sequence),
+    remainingMs: (sequence) => forecast.remainingMs(sequence),
+  };
 }
 
 /** Puts a sequence into the queue: a new one, or one that gave up its slot. */

@@ -2,7 +2,7 @@ import type { Sequence } from "../sequence.ts";
 import { ascending, byLane } from "./orders.ts";
 import type { Order, Policy, PolicyView } from "./policy.ts";
 import { preemption } from "./preemption.ts";
-import { byPlace } from "./turns.ts";
+import { byPlace, placeOf } from "./turns.ts";
 
 /**
  * A tenant that is so many weighted tokens (shares.ts) behind another takes a slot from it. They are 100 to 200 ms of
@@ -10,13 +10,25 @@ import { byPlace } from "./turns.ts";
  */
 export const QUANTUM = 256;
 
-const compare: Order = (a, b, view) => byLane(a, b, view) || byShare(a, b, view) || byPlace(a, b);
+/**
+ * A prompt lets others pass that come up to so many times its own computing time after it. Short ones so need not wait for
+ * long ones, which hardly notice; and those wait five times their own time at most for it. Of 16 clients with mixed prompts on 8 slots
+ * the p95 of the time to the first token became a quarter shorter; with 8 instead of 4 the long ones made it longer again.
+ */
+const PATIENCE = 4;
 
-/** Within a lane, who was served the least for its weight (Sheng et al., OSDI 2024); within a tenant as `fifo`. */
+const compare: Order = (a, b, view) =>
+  byLane(a, b, view) || byShare(a, b, view) || byPatience(a, b, view) || byPlace(a, b);
+
+/** Within a lane, who was served the least for its weight (Sheng et al., OSDI 2024); within a tenant by arrival and length. */
 export const fair: Policy = { compare, preempts: preemption({ urgency: byLane, compare, isOwed }) };
 
 function byShare(a: Sequence, b: Sequence, { shares }: PolicyView): number {
   return a.tenant.name === b.tenant.name ? 0 : ascending(shares.served(a.tenant.name), shares.served(b.tenant.name));
+}
+
+function byPatience(a: Sequence, b: Sequence, { promptMs }: PolicyView): number {
+  return ascending(placeOf(a) + PATIENCE * promptMs(a), placeOf(b) + PATIENCE * promptMs(b));
 }
 
 /** In tokens of whichever of the two weighs less, so that at least two quanta are served until the reverse holds. */

@@ -52,6 +52,19 @@ test("fair: who was served the least for its weight", () => {
   expect(inOrder("fair", list, aView({ shares }))).toBe("b1 b2 a");
 });
 
+test("fair: a long prompt lets shorter ones pass that come within four times its own computing time", () => {
+  const prompt = (tokens: number) => new Int32Array(tokens);
+  const view = aView({ promptMs: ({ promptLength }) => promptLength });
+  const long = aRequest({ id: "long", prompt: prompt(500) }); // 500 ms
+  const list = [
+    aRequest({ id: "late", arrived: 1801, prompt: prompt(50) }),
+    long,
+    aRequest({ id: "short", arrived: 1799, prompt: prompt(50) }),
+    aRequest({ id: "shortest", arrived: 1799, prompt: prompt(10) }),
+  ];
+  expect(inOrder("fair", list, view)).toBe("shortest short long late");
+});
+
 test("shortest: of those that came together the shortest, until a long one has waited for longer", () => {
   const list = [aRequest({ id: "long", limit: 108 }), aRequest({ id: "short", limit: 18 })]; // 10 s and 1 s
   expect(inOrder("shortest", list)).toBe("short long");

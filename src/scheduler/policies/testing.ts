@@ -35,6 +35,7 @@ export function aView(over: Partial<PreemptionView> = {}): PreemptionView {
     now: 0,
     shares: new Shares(),
     laneAges: new LaneAges(1000),
+    promptMs: () => 0,
     remainingMs: ({ limit, length }) => (limit - length) * STEP_MS,
     turnTokens: 0,
     ...over,

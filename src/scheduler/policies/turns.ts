@@ -4,8 +4,8 @@ import { ascending } from "./orders.ts";
 /**
  * Each turn that it has used puts a sequence so far back, in ms. New requests so come before long answers, which keeps
  * the time to the first token short when there are more requests than slots; but not for ever, as they would if turns
- * were compared first. With 64 tokens to a turn it is the speed of reading: an answer that has come slower than that
- * since it was asked for does not give way.
+ * were compared first. With 32 tokens to a turn it is half the speed of reading: an answer that has come slower than
+ * that since it was asked for does not give way.
  */
 export const TURN_MS = 15_000;
 

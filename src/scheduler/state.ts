@@ -55,10 +55,13 @@ export function newState({ plan, info }: EngineFacts, scheduling: Scheduling): S
 export function viewOf(state: SchedulerState, now: number): PolicyView {
   const { shares, laneAges } = state;
   const forecast = new Forecast(state);
+  const held = new Map<string, number>();
+  for (const { tenant } of state.running) held.set(tenant.name, (held.get(tenant.name) ?? 0) + 1);
   return {
     now,
     shares,
     laneAges,
+    slotsOf: (tenant) => held.get(tenant) ?? 0,
     promptMs: (sequence) => forecast.promptMs(sequence),
     remainingMs: (sequence) => forecast.remainingMs(sequence),
   };

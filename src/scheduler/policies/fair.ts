@@ -31,9 +31,14 @@ function byPatience(a: Sequence, b: Sequence, { promptMs }: PolicyView): number 
   return ascending(placeOf(a) + PATIENCE * promptMs(a), placeOf(b) + PATIENCE * promptMs(b));
 }
 
-/** In tokens of whichever of the two weighs less, so that at least two quanta are served until the reverse holds. */
-function isOwed({ tenant }: Sequence, holder: Sequence, { shares }: PolicyView): boolean {
+/**
+ * A tenant of which nothing runs is owed one of several slots of another at once, if it was not served more: of the two
+ * both run then, so the reverse does not hold. Else it must be a quantum behind, in tokens of whichever of the two weighs
+ * less, so that at least two quanta are served until the reverse holds.
+ */
+function isOwed({ tenant }: Sequence, holder: Sequence, { shares, slotsOf }: PolicyView): boolean {
   if (tenant.name === holder.tenant.name) return false;
   const lag = shares.served(holder.tenant.name) - shares.served(tenant.name);
+  if (lag >= 0 && slotsOf(tenant.name) === 0 && slotsOf(holder.tenant.name) > 1) return true;
   return lag * Math.min(tenant.weight, holder.tenant.weight) >= QUANTUM;
 }

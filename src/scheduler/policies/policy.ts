@@ -8,6 +8,8 @@ export interface PolicyView {
   readonly now: number;
   readonly shares: Shares;
   readonly laneAges: LaneAges;
+  /** Slots that a tenant's sequences hold. */
+  readonly slotsOf: (tenant: string) => number;
   /** Predicted ms of computing its whole prompt, with nothing of it in a cache. */
   readonly promptMs: (sequence: Sequence) => number;
   /** Predicted ms of computing that is left until the sequence ends. */

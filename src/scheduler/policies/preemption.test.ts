@@ -88,6 +88,15 @@ describe("fair shares", () => {
     expect(priority.preempts(challenger, holder, aheadBy(QUANTUM))).toBe(false);
   });
 
+  test("who has no slot takes one of several, unless it was served more", () => {
+    const slots = (of: Record<string, number>) => ({ slotsOf: (tenant: string) => of[tenant] ?? 0 });
+    expect(fair.preempts(challenger, holder, aheadBy(0, slots({ heavy: 2 })))).toBe(true);
+    expect(fair.preempts(challenger, holder, aheadBy(0, slots({ heavy: 1 })))).toBe(false);
+    expect(fair.preempts(challenger, holder, aheadBy(0, slots({ heavy: 2, light: 1 })))).toBe(false);
+    const [ahead, behind] = [aRequest({ tenant: heavy }), aRequest({ tenant: light, generated: 1 })];
+    expect(fair.preempts(ahead, behind, aheadBy(1, slots({ light: 2 })))).toBe(false);
+  });
+
   test("who is less behind has the next turn, and who is ahead has not", () => {
     const done = { ...holder, length: holder.length + 64 };
     expect(fair.preempts(challenger, done, aheadBy(1, { turnTokens: 64 }))).toBe(true);

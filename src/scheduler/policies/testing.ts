@@ -35,6 +35,7 @@ export function aView(over: Partial<PreemptionView> = {}): PreemptionView {
     now: 0,
     shares: new Shares(),
     laneAges: new LaneAges(1000),
+    slotsOf: () => 1,
     promptMs: () => 0,
     remainingMs: ({ limit, length }) => (limit - length) * STEP_MS,
     turnTokens: 0,
@@ -55,7 +56,8 @@ export class ToyMachine {
   constructor(policy: Policy, slots: number, view: Partial<PreemptionView> = {}) {
     this.#policy = policy;
     this.#slots = slots;
-    this.view = aView(view);
+    const slotsOf = (name: string) => this.running.filter(({ tenant }) => tenant.name === name).length;
+    this.view = aView({ slotsOf, ...view });
   }
 
   /** Returns the sequences of the step; those that were at their end have left. */

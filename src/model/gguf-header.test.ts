@@ -140,6 +140,7 @@ describe("what is wrong is named", () => {
       "it does not have 'llama.block_count': it is not a complete model",
     ],
     [withMetadata({ "llama.block_count": { u32: 513 } }), "it claims 513 layers; at most 512 are possible"],
+    [withMetadata({ "llama.context_length": { u32: 0 } }), "it claims a context of 0 tokens"],
     [withMetadata({ "llama.context_length": { f32: 0.5 } }), "'llama.context_length' is 0.5; a count is needed"],
     [
       withMetadata({ "llama.attention.head_count_kv": { u32s: [1] } }),

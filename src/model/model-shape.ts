@@ -61,6 +61,8 @@ export function modelShape(architecture: string, metadata: Metadata, tensors: re
   const layerCount = facts.required("block_count");
   if (layerCount > maxLayers)
     throw new HeaderProblem(`it claims ${layerCount} layers; at most ${maxLayers} are possible`);
+  const contextLength = facts.required("context_length");
+  if (contextLength === 0) throw new HeaderProblem("it claims a context of 0 tokens");
   const embeddingLength = facts.required("embedding_length");
   const heads = facts.perLayer("attention.head_count", layerCount) ?? Array.from({ length: layerCount }, () => 0);
   const kvHeads = facts.perLayer("attention.head_count_kv", layerCount) ?? heads;
@@ -76,7 +78,7 @@ export function modelShape(architecture: string, metadata: Metadata, tensors: re
   // With latent attention (DeepSeek) the value is a part of the key and is not kept apart.
   const keepsValues = facts.optional("attention.key_length_mla") === undefined;
   return {
-    contextLength: facts.required("context_length"),
+    contextLength,
     embeddingLength,
     feedForwardLength: Math.max(0, ...(facts.perLayer("feed_forward_length", layerCount) ?? [])),
     vocabularySize: vocabularySize(facts, tensors),

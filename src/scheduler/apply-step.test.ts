@@ -15,7 +15,7 @@ function machineWith(sequence: Sequence): () => string[] {
 }
 
 function stepOnce(state: SchedulerState, now = 0): string[] {
-  const plan = planStep(state, { limits: { prefillTokens: 6 }, waits: [], now });
+  const plan = planStep(state, { limits: { prefillTokens: 6 }, waits: [], spentMs: 0, now });
   const output = { status: "done", logits: () => new Float32Array(0) } as const;
   const events = applyStep(state, plan, { output, now });
   checkConservation(state);

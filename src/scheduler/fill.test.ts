@@ -21,7 +21,7 @@ function aStateThatKnows(over: Parameters<typeof aState>[0] = {}, ofGroup = 3): 
 }
 
 function fillersFor(state: SchedulerState): readonly { slot: number; from: number }[] {
-  return planStep(state, { limits: { prefillTokens: 512 }, waits: [], now: 0 }).fillers;
+  return planStep(state, { limits: { prefillTokens: 512 }, waits: [], spentMs: 0, now: 0 }).fillers;
 }
 
 /** Sequences that decode in all slots up to the highest of these, but only these have credit. */

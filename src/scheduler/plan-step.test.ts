@@ -8,7 +8,7 @@ const noTarget = { targetItl: { kind: "off" } } as const;
 
 function countsOf(state: SchedulerState, over: Partial<StepQuestion> & { prefillTokens?: number } = {}) {
   const { prefillTokens = 512, ...rest } = over;
-  const plan = planStep(state, { limits: { prefillTokens }, waits: [], now: 0, ...rest });
+  const plan = planStep(state, { limits: { prefillTokens }, waits: [], spentMs: 0, now: 0, ...rest });
   return plan.items.map(({ sequence, count }) => [sequence.id, count]);
 }
 
@@ -26,7 +26,7 @@ test("a long prompt is chunked beside a running decode, and goes on where its la
     ["long", 512],
   ]);
   long.computed = 960;
-  expect(planStep(state, { limits: { prefillTokens: 512 }, waits: [], now: 0 }).items[1]).toMatchObject({
+  expect(planStep(state, { limits: { prefillTokens: 512 }, waits: [], spentMs: 0, now: 0 }).items[1]).toMatchObject({
     from: 960,
     count: 40,
   });
@@ -95,7 +95,7 @@ test("the shape of a plan tells prompts from decodes, and what each attends over
   const state = aState({ scheduling: noTarget });
   aDecode(state, { length: 21 });
   aPrefill(state, 7, { length: 10 });
-  const plan = planStep(state, { limits: { prefillTokens: 512 }, waits: [], now: 0 });
+  const plan = planStep(state, { limits: { prefillTokens: 512 }, waits: [], spentMs: 0, now: 0 });
   const prefillContext = 7 + 8 + 9;
   const singles = { decodes: 1, singleContext: 20, runs: [2] };
   expect(shapeOf(plan)).toEqual({ prefills: 1, prefillTokens: 3, prefillContext, ...singles });

@@ -17,6 +17,8 @@ export interface StepQuestion {
   readonly limits: StepLimits;
   /** Prompts of which others wait for a part: a step ends there, so that they can go on with it. */
   readonly waits: readonly Wait[];
+  /** Ms since the last step that moves have taken: streams waited for them as they do for a step. */
+  readonly spentMs: number;
   /** In ms. */
   readonly now: number;
 }
@@ -82,7 +84,8 @@ function budgetFor(state: SchedulerState, { first, decodes, question }: Prefilli
   if (decodes.length > 0 && isCrowded(state, first, question.now)) return Math.min(most, mostTogether);
   const decodeContext = decodes.reduce((sum, { length }) => sum + length, 0);
   const target = stretched(state, decodes.length);
-  return prefillBudget({ cost, target, decodes: decodes.length, decodeContext, from: first.computed, most });
+  const { spentMs } = question;
+  return prefillBudget({ cost, target, spentMs, decodes: decodes.length, decodeContext, from: first.computed, most });
 }
 
 /**

@@ -32,6 +32,7 @@ const cost = learned();
 const aQuestion = (over: Partial<BudgetQuestion> = {}): BudgetQuestion => ({
   cost,
   target: { kind: "times", times: 3 },
+  spentMs: 0,
   decodes: 4,
   decodeContext: 2000,
   from: 0,
@@ -49,6 +50,7 @@ const questions = fc.record({
   decodeContext: fc.nat(20_000),
   from: fc.nat(8000),
   most: fc.integer({ min: 1, max: 2048 }),
+  spentMs: fc.constant(0),
 });
 
 test("without a target, or nobody to wait, all that is left goes into the step", () => {
@@ -65,6 +67,14 @@ test("a target in ms is kept closely", () => {
   const ms = msOf(shape(0, budget, 4));
   expect(ms).toBeGreaterThan(85);
   expect(ms).toBeLessThan(105);
+});
+
+test("what moves took before the step is missing in it", () => {
+  const target = { kind: "ms", ms: 100 } as const;
+  expect(prefillBudget(aQuestion({ target, spentMs: 40 }))).toBe(
+    prefillBudget(aQuestion({ target: { kind: "ms", ms: 60 } })),
+  );
+  expect(prefillBudget(aQuestion({ target, spentMs: 200 }))).toBe(1);
 });
 
 test("the second pass is of whole tiles, or of whole groups", () => {

@@ -4,6 +4,8 @@ import { decodesOf, emptyShape, prefillOf, rowTokens, tileTokens, type StepCost,
 export interface BudgetQuestion {
   readonly cost: StepCost;
   readonly target: InterTokenTarget;
+  /** Ms of the target that have gone already, for moves before the step. */
+  readonly spentMs: number;
   /** Sequences that decode in the step and must not wait longer than the target, and the tokens before theirs, summed. */
   readonly decodes: number;
   readonly decodeContext: number;
@@ -31,11 +33,11 @@ const tiledStep = 16;
 
 /** How many tokens of a prompt may go into the next step so that the streams in it stay within the target. */
 export function prefillBudget(question: BudgetQuestion): number {
-  const { cost, target, decodes, decodeContext, most } = question;
+  const { cost, target, spentMs, decodes, decodeContext, most } = question;
   if (target.kind === "off" || decodes === 0) return most;
   const undisturbed = cost.predict(decodesOf(decodes, decodeContext));
   const allowed = target.kind === "ms" ? target.ms : Math.max(readableMs, target.times * undisturbed);
-  const fits = (count: number): boolean => cost.predict(withPrefill(question, count)) <= allowed;
+  const fits = (count: number): boolean => cost.predict(withPrefill(question, count)) <= allowed - spentMs;
   if (fits(most)) return most;
   const largest = largestTiled(most, fits) ?? largestUntiled(most, fits);
   return largest ?? (undisturbed < allowed ? 1 : Math.min(leastChunk, most));

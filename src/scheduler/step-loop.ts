@@ -110,7 +110,8 @@ export class StepLoop {
     while (!signal.aborted) {
       const now = clock.now();
       for (const event of expire(this.state, now)) onEvent(event);
-      const plan = planStep(this.state, { limits, now, waits: this.#move(now) });
+      const waits = this.#move(now);
+      const plan = planStep(this.state, { limits, now, waits, spentMs: clock.now() - now });
       if (plan.items.length === 0) {
         checkConservation(this.state);
         onStep(undefined);

@@ -112,7 +112,12 @@ export class Simulation {
     const { state, now } = this;
     for (const { sequence } of expire(state, now)) this.#end(sequence, "expired");
     this.#move();
-    const plan = planStep(state, { limits: { prefillTokens: this.#prefillTokens }, waits: this.#waits, now });
+    const plan = planStep(state, {
+      limits: { prefillTokens: this.#prefillTokens },
+      waits: this.#waits,
+      spentMs: 0,
+      now,
+    });
     if (plan.items.length > 0) this.#compute(plan);
     else this.#idle();
     this.#check();

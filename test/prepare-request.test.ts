@@ -25,7 +25,7 @@ function withTemplate(chatTemplate: string | undefined): Vocabulary {
 }
 
 function requestFor(prompt: Prompt): GenerationRequest {
-  const penalties = { repeatPenalty: 1, frequencyPenalty: 0, presencePenalty: 0 };
+  const penalties = { repeatPenalty: 1, frequencyPenalty: 0, presencePenalty: 0, logitBias: [] };
   const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, ...penalties, seed: 1 };
   const scheduling = { tenant: { name: "test", weight: 1 }, lane: "interactive", timeoutMs: undefined } as const;
   return { id: "r", model: "m", ...scheduling, prompt, maxTokens: 1, sampling, stop: [], ignoreEos: false };
@@ -117,6 +117,20 @@ test("token ids go through as they are, if the model has them", () => {
     expect(error).toMatchObject({ code: "invalid_value", param: "prompt[1]" });
     expect(error.message).toContain(`0 to ${vocabulary.size - 1}`);
   }
+});
+
+test("a bias for a token that the model does not have is refused by its name", () => {
+  const request = requestFor(text("Hi"));
+  const biased = (token: number) => {
+    const sampling = { ...request.sampling, logitBias: [{ token, bias: -7.5 }] };
+    return prepareRequest({ ...request, sampling }, vocabulary, 100);
+  };
+  const { size } = vocabulary;
+  expect(biased(size - 1)).toHaveLength(3);
+  const message = `'logit_bias.${size}' is -7.5; accepted: token ids from 0 to ${size - 1}`;
+  expect(() => biased(size)).toThrow(
+    expect.objectContaining({ code: "invalid_value", param: `logit_bias.${size}`, message }),
+  );
 });
 
 test("a prompt must leave room for one token", () => {

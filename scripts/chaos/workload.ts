@@ -28,6 +28,7 @@ export function requestOf(lane: number, round: number): GenerationRequest {
       repeatPenalty: 1,
       frequencyPenalty: 0,
       presencePenalty: 0,
+      logitBias: [],
       seed: lane,
     },
     stop: [],

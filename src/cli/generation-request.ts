@@ -20,6 +20,7 @@ export function generationRequest(model: string, prompt: Prompt, set: ChatParame
       repeatPenalty: 1,
       frequencyPenalty: set.frequency_penalty ?? 0,
       presencePenalty: set.presence_penalty ?? 0,
+      logitBias: [],
       seed: set.seed ?? newSeed(),
     },
     stop: [],

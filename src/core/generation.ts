@@ -10,6 +10,12 @@ export type Prompt =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "tokens"; readonly ids: readonly number[] };
 
+/** Added to the logit of a token, -100..100: 100 forces it, -100 forbids it. */
+export interface TokenBias {
+  readonly token: number;
+  readonly bias: number;
+}
+
 /** How the next token is chosen. Every filter has a value that turns it off. */
 export interface Sampling {
   /** 0 = greedy; otherwise logits are divided by it. */
@@ -26,6 +32,8 @@ export interface Sampling {
   readonly frequencyPenalty: number;
   /** Subtracted from a logit once if the token occurs in the answer; 0 = off. */
   readonly presencePenalty: number;
+  /** Applied before all else, each token at most once; none = off. */
+  readonly logitBias: readonly TokenBias[];
   /** Draws are keyed by (seed, choice, position): the same request draws the same numbers in any batch. Unsigned 32 bits. */
   readonly seed: number;
 }
@@ -94,7 +102,7 @@ export type GenerationEvent =
     };
 
 /** What a server's owner says for requests that leave it out. */
-export interface RequestDefaults extends Partial<Omit<Sampling, "seed">> {
+export interface RequestDefaults extends Partial<Omit<Sampling, "seed" | "logitBias">> {
   readonly maxTokens?: number | undefined;
   readonly stop?: readonly string[] | undefined;
   /** For a chat without a system message. */

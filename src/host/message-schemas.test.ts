@@ -34,6 +34,7 @@ test.each<HostMessage>([
         repeatPenalty: 1,
         frequencyPenalty: 0,
         presencePenalty: -2,
+        logitBias: [{ token: 7, bias: -100 }],
         seed: 2 ** 32 - 1,
       },
       stop: ["\n"],

@@ -70,6 +70,7 @@ const requestSchema = z
       repeatPenalty: z.number(),
       frequencyPenalty: z.number(),
       presencePenalty: z.number(),
+      logitBias: z.array(z.object({ token: count, bias: z.number() })),
       seed: count,
     }),
     stop: z.array(z.string()),

@@ -9,6 +9,7 @@ import { markControlWords } from "./control-words.ts";
  * Throws MillraceError. May take long (a megabyte: seconds) or, with a hostile template, for ever: see host/text-worker.
  */
 export function prepareRequest(request: GenerationRequest, vocabulary: Vocabulary, contextLength: number): Int32Array {
+  checkBiases(request, vocabulary);
   const tokens = promptTokens(request, vocabulary, contextLength);
   if (tokens.length === 0) {
     const field = request.prompt.kind === "chat" ? "messages" : "prompt";
@@ -28,6 +29,13 @@ function promptTokens({ prompt, model }: GenerationRequest, vocabulary: Vocabula
   }
   refuseByBytes(prompt.messages.map((message) => message.content).join(""), vocabulary, contextLength);
   return chatTokens(prompt.messages, vocabulary, model);
+}
+
+function checkBiases({ sampling }: GenerationRequest, { size }: Vocabulary): void {
+  const wrong = sampling.logitBias.find(({ token }) => token >= size);
+  if (wrong === undefined) return;
+  const accepted = `token ids from 0 to ${size - 1}`;
+  throw failure("invalid_value", { field: `logit_bias.${wrong.token}`, value: `${wrong.bias}`, accepted });
 }
 
 function checkedIds(ids: readonly number[], vocabulary: Vocabulary): Int32Array {

@@ -152,6 +152,31 @@ test("penalties: repeat over prompt and answer, frequency and presence over the 
   }
 });
 
+test("biases are added before the penalties, and leave the logits as they were", () => {
+  const logits = Float32Array.of(2, -2, 0.1, 2, 3);
+  const before = logits.slice();
+  const biased = Float32Array.of(2, 1, 0.1, -98, 3);
+  const logitBias = [
+    { token: 1, bias: 3 },
+    { token: 3, bias: -100 },
+  ];
+  const history = someHistory([0, 1, 3]);
+  for (let seed = 0; seed < 200; seed += 1) {
+    const over = { seed, repeatPenalty: 1.5 };
+    const token = createSampler(someSampling({ ...over, logitBias }), 0)(logits, history);
+    expect(token).toBe(createSampler(someSampling(over), 0)(biased, history));
+    expect(token).not.toBe(3);
+    expect(logits).toEqual(before);
+  }
+});
+
+test.each([{ temperature: 0 }, { temperature: 2 }, { topK: 5 }])("a bias of 100 is as good as an order: %j", (over) => {
+  const logits = largeRow(1000, { peaks: 20, height: 14 });
+  const sample = createSampler(someSampling({ ...over, logitBias: [{ token: 7, bias: 100 }] }), 0);
+  for (let length = 0; length < 50; length += 1)
+    expect(sample(logits, { tokens: new Int32Array(50), length, promptLength: 0 })).toBe(7);
+});
+
 test("penalties leave the logits and the next request as they were", () => {
   const tokens = fc.array(fc.nat({ max: 69 }), { maxLength: 100 });
   fc.assert(

@@ -3,6 +3,7 @@ import type { Sampler } from "../scheduler/sequence.ts";
 import { Candidates } from "./candidates.ts";
 import { drawFromAll } from "./draw-from-all.ts";
 import { keyedUniform } from "./keyed-random.ts";
+import { withBias } from "./logit-bias.ts";
 import { maxLogit } from "./logit-passes.ts";
 import { hasPenalties, withPenalties } from "./penalties.ts";
 
@@ -13,14 +14,14 @@ const GREEDY_BELOW = 1e-5;
 const candidates = new Candidates();
 
 /**
- * The chain of llama.cpp's default order: penalties, top-k, top-p, min-p, temperature, draw. `choice` is the number of
+ * The chain of llama.cpp's default order: biases, penalties, top-k, top-p, min-p, temperature, draw. `choice` is the number of
  * this answer among those that one request asked for. Greedy takes the likeliest token, of equals the lowest id.
  *
  * A NaN or -Infinity logit is never chosen while there is another. If there is no finite largest logit, or NaN spoils
  * the sum of all, the greedy token is taken; that is 0 when no logit is a number.
  */
 export function createSampler(sampling: Sampling, choice: number): Sampler {
-  const { temperature, topK, topP, minP, seed } = sampling;
+  const { temperature, topK, topP, minP, logitBias, seed } = sampling;
   const unfiltered = topK <= 0 && topP >= 1 && minP <= 0;
 
   function choose(logits: Float32Array, position: number): number {
@@ -30,9 +31,11 @@ export function createSampler(sampling: Sampling, choice: number): Sampler {
     return candidates.select(logits, sampling) ? candidates.draw(uniform) : likeliest(logits);
   }
 
-  if (!hasPenalties(sampling)) return (logits, history) => choose(logits, history.length);
-  return (logits, history) =>
-    withPenalties(logits, { history, penalties: sampling }, () => choose(logits, history.length));
+  const chooseFrom: Sampler = hasPenalties(sampling)
+    ? (logits, history) => withPenalties(logits, { history, penalties: sampling }, () => choose(logits, history.length))
+    : (logits, history) => choose(logits, history.length);
+  if (logitBias.length === 0) return chooseFrom;
+  return (logits, history) => withBias(logits, logitBias, () => chooseFrom(logits, history));
 }
 
 function likeliest(logits: Float32Array): number {

@@ -10,6 +10,7 @@ export const someSampling = (over: Partial<Sampling> = {}): Sampling => ({
   repeatPenalty: 1,
   frequencyPenalty: 0,
   presencePenalty: 0,
+  logitBias: [],
   seed: 1,
   ...over,
 });

@@ -2,7 +2,8 @@ import * as z from "zod";
 import { failure } from "../../core/errors.ts";
 import type { GenerationRequest, Lane, Prompt, RequestDefaults, Sampling, Tenant } from "../../core/generation.ts";
 import { describe } from "./check-body.ts";
-import { flag, ignored, integerFrom, isEmpty, listOf, numberFrom, objectOf, oneOf, refused, text } from "./fields.ts";
+import { flag, ignored, integerFrom, listOf, numberFrom, objectOf, oneOf, refused, text } from "./fields.ts";
+import { logitBiasField } from "./logit-bias.ts";
 import { laneOf, priorityField, timeoutField, timeoutOf, type SchedulingHeaders } from "./scheduling-fields.ts";
 
 const most32Bits = 2 ** 31 - 1;
@@ -23,6 +24,7 @@ export const commonFields = {
   top_p: numberFrom(0, 1).nullish(),
   frequency_penalty: numberFrom(-2, 2).nullish(),
   presence_penalty: numberFrom(-2, 2).nullish(),
+  logit_bias: logitBiasField.nullish(),
   stop: z.union([stopText, listOf(stopText, "up to 16 strings", { least: 0, most: 16 })], stopAccepted).nullish(),
   seed: integerFrom(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER).nullish(),
   // Not OpenAI's, under their usual names:
@@ -43,7 +45,6 @@ export const commonFields = {
   prompt_cache_retention: ignored(),
   // Not yet:
   n: refused("one answer per request; accepted: 1", oneOf(1)),
-  logit_bias: refused("token biases cannot be set", isEmpty),
 };
 
 type CommonFields = z.infer<z.ZodObject<typeof commonFields>>;
@@ -114,6 +115,7 @@ function toSampling(fields: CommonFields, { seed, defaults }: Fixed): Sampling {
     repeatPenalty: oneName(fields, "repetition_penalty", "repeat_penalty") ?? defaults.repeatPenalty ?? 1,
     frequencyPenalty: fields.frequency_penalty ?? defaults.frequencyPenalty ?? 0,
     presencePenalty: fields.presence_penalty ?? defaults.presencePenalty ?? 0,
+    logitBias: fields.logit_bias ?? [],
     seed: (fields.seed ?? seed) >>> 0,
   };
 }

@@ -20,6 +20,7 @@ const greedy = {
   repeatPenalty: 1,
   frequencyPenalty: 0,
   presencePenalty: 0,
+  logitBias: [],
   seed: 1,
 } as const;
 

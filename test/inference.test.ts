@@ -136,6 +136,7 @@ function toAsked(list: typeof requests extends fc.Arbitrary<infer List> ? List :
         ? { kind: "chat", messages: [{ role: "system", content: system }, ...messages] }
         : { kind: "text", text: [system, ...turns].join(" ") },
       maxTokens,
+      logprobs: undefined,
       sampling: someSampling({ temperature, seed: index }),
       stop: [],
       ignoreEos: false,

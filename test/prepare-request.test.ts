@@ -28,7 +28,17 @@ function requestFor(prompt: Prompt): GenerationRequest {
   const penalties = { repeatPenalty: 1, frequencyPenalty: 0, presencePenalty: 0, logitBias: [] };
   const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, ...penalties, seed: 1 };
   const scheduling = { tenant: { name: "test", weight: 1 }, lane: "interactive", timeoutMs: undefined } as const;
-  return { id: "r", model: "m", ...scheduling, prompt, maxTokens: 1, sampling, stop: [], ignoreEos: false };
+  return {
+    id: "r",
+    model: "m",
+    ...scheduling,
+    prompt,
+    maxTokens: 1,
+    logprobs: undefined,
+    sampling,
+    stop: [],
+    ignoreEos: false,
+  };
 }
 
 const text = (prompt: string): Prompt => ({ kind: "text", text: prompt });

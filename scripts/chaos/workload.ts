@@ -20,6 +20,7 @@ export function requestOf(lane: number, round: number): GenerationRequest {
     timeoutMs: undefined,
     prompt: { kind: "text", text: `${beginning}Story number ${lane}: once upon a time ` },
     maxTokens: answerTokens,
+    logprobs: undefined,
     sampling: {
       temperature: lane % 2,
       topK: 0,

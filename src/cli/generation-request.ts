@@ -12,6 +12,7 @@ export function generationRequest(model: string, prompt: Prompt, set: ChatParame
     timeoutMs: undefined,
     prompt,
     maxTokens: set.max_tokens,
+    logprobs: undefined,
     sampling: {
       temperature: set.temperature ?? 0.7,
       topK: set.top_k ?? 0,

@@ -62,11 +62,31 @@ export interface GenerationRequest {
   readonly prompt: Prompt;
   /** Most tokens to generate; undefined = until the context is full. */
   readonly maxTokens: number | undefined;
+  /** The likeliest tokens to tell in each place of the answer, 0..20; undefined = no probabilities at all. */
+  readonly logprobs: number | undefined;
   readonly sampling: Sampling;
   /** Texts at which the answer ends; they are not part of it. */
   readonly stop: readonly string[];
   /** Go on after the model's end-of-generation token. */
   readonly ignoreEos: boolean;
+}
+
+/** A token, and how likely the model found it, before anything of `Sampling`. */
+export interface TokenProbability {
+  readonly token: number;
+  /** Of its text, which may be a part of a character; a control token has none in an answer: of its name. */
+  readonly bytes: readonly number[];
+  readonly isControl: boolean;
+  /** The natural logarithm of the probability, at least -9999. */
+  readonly logprob: number;
+}
+
+/** A token of an answer, beside what else could have stood in its place. */
+export interface TokenLogprobs extends TokenProbability {
+  /** Where its text begins in the answer's, in UTF-16 units. Never less than that of the token before. */
+  readonly begin: number;
+  /** The likeliest first. */
+  readonly top: readonly TokenProbability[];
 }
 
 export type FinishReason = "stop" | "length";
@@ -92,7 +112,13 @@ export type GenerationEvent =
    * `tokens` are the ids sampled since the last event; `text` is what became certain with them. It may be empty: bytes
    * of an unfinished character and a possible beginning of a stop string are held back.
    */
-  | { readonly type: "text-delta"; readonly text: string; readonly tokens: readonly number[] }
+  | {
+      readonly type: "text-delta";
+      readonly text: string;
+      readonly tokens: readonly number[];
+      /** One for each of `tokens`, if the request wants them; also for one whose text is held back, see `begin`. */
+      readonly logprobs?: readonly TokenLogprobs[];
+    }
   | {
       readonly type: "finished";
       readonly reason: FinishReason;

@@ -6,6 +6,8 @@ import type { EngineMessage, HostMessage } from "./messages.ts";
 
 const overTheWire = (message: HostMessage | EngineMessage): unknown => JSON.parse(JSON.stringify(message)) as unknown;
 
+const probability = (token: number, bytes: number[]) => ({ token, bytes, isControl: token < 6, logprob: -0.5 });
+
 test.each<HostMessage>([
   { type: "open", spec: { engine: "fake", plan: defaultPlan("m.gguf", 2) }, scheduling: defaultScheduling },
   {
@@ -26,6 +28,7 @@ test.each<HostMessage>([
       timeoutMs: undefined,
       prompt: { kind: "chat", messages: [{ role: "user", content: "hi" }] },
       maxTokens: undefined,
+      logprobs: 5,
       sampling: {
         temperature: 0.7,
         topK: 40,
@@ -58,6 +61,15 @@ test.each<EngineMessage>([
     events: [
       { id: "a", event: { type: "admitted", promptTokens: [1, 2] } },
       { id: "a", event: { type: "text-delta", text: "é", tokens: [3] } },
+      {
+        id: "a",
+        event: {
+          type: "text-delta",
+          text: "",
+          tokens: [240],
+          logprobs: [{ ...probability(240, [240]), begin: 1, top: [probability(2, [60, 62])] }],
+        },
+      },
       {
         id: "a",
         event: { type: "finished", reason: "stop", usage: { promptTokens: 2, cachedTokens: 1, completionTokens: 1 } },

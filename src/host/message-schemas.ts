@@ -62,6 +62,7 @@ const requestSchema = z
       z.object({ kind: z.literal("tokens"), ids }),
     ]),
     maxTokens: count.optional(),
+    logprobs: count.optional(),
     sampling: z.object({
       temperature: z.number(),
       topK: count,
@@ -76,7 +77,12 @@ const requestSchema = z
     stop: z.array(z.string()),
     ignoreEos: z.boolean(),
   })
-  .transform((request) => ({ ...request, maxTokens: request.maxTokens, timeoutMs: request.timeoutMs }));
+  .transform((request) => ({
+    ...request,
+    maxTokens: request.maxTokens,
+    logprobs: request.logprobs,
+    timeoutMs: request.timeoutMs,
+  }));
 
 const schedulingSchema = z.object({
   policy: z.enum(policyNames),
@@ -121,9 +127,17 @@ const errorSchema = z.object({
   retryAfter: z.number().nonnegative().optional(),
 });
 
+const probability = { token: count, bytes: z.array(z.int()), isControl: z.boolean(), logprob: z.number() };
+const logprobsSchema = z.object({ ...probability, begin: count, top: z.array(z.object(probability)) });
+
 const eventSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("admitted"), promptTokens: ids }),
-  z.object({ type: z.literal("text-delta"), text: z.string(), tokens: ids }),
+  z.object({
+    type: z.literal("text-delta"),
+    text: z.string(),
+    tokens: ids,
+    logprobs: z.array(logprobsSchema).exactOptional(),
+  }),
   z.object({
     type: z.literal("finished"),
     reason: z.enum(["stop", "length"]),

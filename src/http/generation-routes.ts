@@ -1,9 +1,16 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { sseEvent, type AnswerHeader, type FormatEvent, type WholeAnswer } from "../api/openai/answer.ts";
+import {
+  sseEvent,
+  type AnswerHeader,
+  type FormatEvent,
+  type StreamOptions,
+  type WholeAnswer,
+} from "../api/openai/answer.ts";
 import { chatStream, formatChat } from "../api/openai/chat-answer.ts";
 import { parseChat } from "../api/openai/chat-request.ts";
 import type { Fixed, ParsedRequest } from "../api/openai/common-fields.ts";
 import { completionStream, formatCompletion } from "../api/openai/completion-answer.ts";
+import { AnswerLogprobs, type PlacedLogprobs } from "../api/openai/logprobs.ts";
 import { parseCompletion } from "../api/openai/completion-request.ts";
 import { formatError } from "../api/openai/error-body.ts";
 import type { GenerationEvent } from "../core/generation.ts";
@@ -21,7 +28,7 @@ interface TextApi {
   readonly url: string;
   readonly parse: (body: unknown, fixed: Fixed) => ParsedRequest;
   readonly format: (header: AnswerHeader, answer: WholeAnswer) => object;
-  readonly stream: (header: AnswerHeader, includeUsage: boolean) => FormatEvent;
+  readonly stream: (header: AnswerHeader, options: StreamOptions) => FormatEvent;
 }
 
 const textApis: readonly TextApi[] = [
@@ -51,15 +58,16 @@ export function addGenerationRoutes(server: FastifyInstance, serving: Serving): 
       handler: async (request, reply) => {
         const parsed = api.parse(request.body, fixedOf(request, serving));
         const { model } = parsed.request;
+        const logprobs = parsed.request.logprobs !== undefined;
         const backend = findModel(models, model);
         const header = { requestId: request.id, created: Math.floor(Date.now() / 1000), model };
         const signal = scopes.scopeFor(reply);
         const run = { events: backend.generate(parsed.request, signal), signal, record: request.record };
-        if (!parsed.stream) return api.format(header, await collect(run));
+        if (!parsed.stream) return api.format(header, await collect(run, logprobs));
         const { slowClientTimeout, ssePingInterval } = settings();
         const patience = { slowMs: 1000 * slowClientTimeout, pingMs: 1000 * ssePingInterval };
         const open = () => new SseResponse(reply, patience);
-        await stream(run, open, api.stream(header, parsed.includeUsage));
+        await stream(run, open, api.stream(header, { includeUsage: parsed.includeUsage, logprobs }));
         return reply;
       },
     });
@@ -83,13 +91,20 @@ function fixedOf({ id, identity, headers, body }: FastifyRequest, { models, sett
 /** Of a header that is sent twice Node makes one text, which then is none of those accepted. */
 const textOf = (header: string | string[] | undefined) => header?.toString();
 
-async function collect({ events, signal, record }: Run): Promise<WholeAnswer> {
+async function collect({ events, signal, record }: Run, wantsLogprobs: boolean): Promise<WholeAnswer> {
   const texts: string[] = [];
+  const tokens = new AnswerLogprobs();
+  const placed: PlacedLogprobs[] = [];
   try {
     for await (const event of events) {
       record.note(event);
-      if (event.type === "text-delta") texts.push(event.text);
-      else if (event.type === "finished") return { text: texts.join(""), reason: event.reason, usage: event.usage };
+      if (event.type === "text-delta") {
+        texts.push(event.text);
+        if (wantsLogprobs) placed.push(...tokens.take(event));
+      } else if (event.type === "finished") {
+        const { reason, usage } = event;
+        return { text: texts.join(""), reason, usage, logprobs: wantsLogprobs ? placed : undefined };
+      }
     }
     throw unfinished();
   } catch (thrown) {

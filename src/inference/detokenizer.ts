@@ -5,9 +5,18 @@
 export class Detokenizer {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
+  #length = 0;
+
+  /** Of the text so far, in UTF-16 units. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** The text that became certain with these bytes. */
   push(bytes: Uint8Array): string {
-    return this.#decoder.decode(bytes, { stream: true });
+    const text = this.#decoder.decode(bytes, { stream: true });
+    this.#length += text.length;
+    return text;
   }
 
   /** What was held back, at the end. */

@@ -5,10 +5,11 @@ import { defaultScheduling, type Scheduling } from "../core/scheduling.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { SequenceEvent } from "../scheduler/apply-step.ts";
 import type { StepLimits } from "../scheduler/plan-step.ts";
-import { newSequence, type Sequence } from "../scheduler/sequence.ts";
+import { newSequence, type Sampler, type Sequence } from "../scheduler/sequence.ts";
 import { StepLoop, type StepReport, type StepWatch } from "../scheduler/step-loop.ts";
 import { refusal } from "../scheduler/admission.ts";
 import { Detokenizer } from "./detokenizer.ts";
+import { NotingSampler } from "./logprobs.ts";
 import { createSampler } from "./sampler.ts";
 import { messageBoundaries, SharedPrefixes } from "./prompt-marks.ts";
 import { StopMatcher } from "./stop-matcher.ts";
@@ -43,6 +44,8 @@ export interface InferenceOptions {
 interface Generation {
   readonly request: GenerationRequest;
   readonly sequence: Sequence;
+  /** Of a request that wants logprobs. */
+  readonly notes: NotingSampler | undefined;
   readonly detokenizer: Detokenizer;
   readonly stops: StopMatcher;
 }
@@ -78,13 +81,18 @@ export class Inference {
   /** `credit`: tokens that the reader will take before it asks for more. */
   submit(prepared: PreparedRequest, credit: number): void {
     const { request, promptTokens, sent } = prepared;
-    const sequence = this.#newSequence(prepared, credit);
+    const sample = createSampler(request.sampling, 0);
+    const { vocabulary } = this.#engine;
+    const notes =
+      request.logprobs === undefined ? undefined : new NotingSampler(sample, { top: request.logprobs, vocabulary });
+    const sequence = this.#newSequence(prepared, { credit, sample: notes?.sample ?? sample });
     const refused = sent === undefined ? refusal(this.#loop.state, sequence, this.#clock.now()) : undefined;
     if (refused !== undefined) {
       this.#fail(request.id, refused);
       return this.#loop.wake();
     }
-    const generation = { request, sequence, detokenizer: new Detokenizer(), stops: new StopMatcher(request.stop) };
+    const stops = new StopMatcher(request.stop);
+    const generation = { request, sequence, notes, detokenizer: new Detokenizer(), stops };
     this.#generations.set(request.id, generation);
     if (sent === undefined) this.#emit(request.id, { type: "admitted", promptTokens: Array.from(promptTokens) });
     else this.#replay(generation, sent);
@@ -124,7 +132,10 @@ export class Inference {
     await this.#loop.run(signal);
   }
 
-  #newSequence({ request, promptTokens, waitedMs }: PreparedRequest, credit: number): Sequence {
+  #newSequence(
+    { request, promptTokens, waitedMs }: PreparedRequest,
+    { credit, sample }: { readonly credit: number; readonly sample: Sampler },
+  ): Sequence {
     const { vocabulary, info } = this.#engine;
     const arrived = this.#clock.now() - waitedMs;
     return newSequence({
@@ -138,7 +149,7 @@ export class Inference {
       credit,
       boundaries: messageBoundaries(promptTokens, vocabulary),
       sharedLength: this.#shared.lengthIn(request, promptTokens),
-      sample: createSampler(request.sampling, 0),
+      sample,
       endsGeneration: request.ignoreEos ? () => false : (token) => vocabulary.endsGeneration(token),
     });
   }
@@ -173,8 +184,11 @@ export class Inference {
   }
 
   #onToken(id: string, generation: Generation, token: number): void {
-    const { text, stopped } = generation.stops.push(generation.detokenizer.push(this.#engine.vocabulary.piece(token)));
-    this.#emit(id, { type: "text-delta", text, tokens: [token] });
+    const { detokenizer, stops, notes } = generation;
+    const begin = detokenizer.length;
+    const { text, stopped } = stops.push(detokenizer.push(this.#engine.vocabulary.piece(token)));
+    const logprobs = notes && [{ ...notes.last!, begin }];
+    this.#emit(id, { type: "text-delta", text, tokens: [token], ...(logprobs && { logprobs }) });
     if (!stopped) return;
     this.#loop.remove(generation.sequence);
     this.#finish(id, generation, "stop");

@@ -19,6 +19,7 @@ const kinds: readonly Partial<GenerationRequest>[] = [
   { stop: ["never said", "the"], sampling: someSampling({ seed: 10 }) },
   { prompt: { kind: "text", text: "x ".repeat(800) }, maxTokens: 30 },
   { ignoreEos: false, sampling: someSampling({ seed: 11 }), maxTokens: undefined },
+  { logprobs: 3, stop: ["never said", "the ox"], sampling: someSampling({ seed: 12 }) },
   { timeoutMs: 60_000, maxTokens: 60, prompt: { kind: "tokens", ids: [300, 301, 302] } },
 ];
 
@@ -32,9 +33,10 @@ async function uninterrupted(requests: readonly GenerationRequest[]): Promise<Co
 }
 
 /** The same but for what depends on how often it was computed. */
-const comparable = ({ text, tokens, admitted, usage }: Collected) => ({
+const comparable = ({ text, tokens, logprobs, admitted, usage }: Collected) => ({
   text,
   tokens,
+  logprobs,
   admitted,
   usage: { ...usage, cachedTokens: 0 },
 });
@@ -67,11 +69,12 @@ test.each(["SIGSEGV", "SIGABRT", "SIGBUS"] as const)("%s, with suspects that are
 
 test("a crash between the tokens of one character", async () => {
   const script = encodeURIComponent(JSON.stringify({ tale: "Ω≈ç√∫˜µ≤≥÷ 👩‍👩‍👧‍👦🏳️‍🌈 ".repeat(4) }));
-  const request = aRequest({ prompt: { kind: "text", text: "tale" }, maxTokens: 150, stop: ["👦🏳️‍🌈 Ω≈ç√∫˜µ≤≥÷!"] });
+  const stop = ["👦🏳️‍🌈 Ω≈ç√∫˜µ≤≥÷!"];
+  const request = aRequest({ prompt: { kind: "text", text: "tale" }, maxTokens: 150, logprobs: 2, stop });
   await using whole = await readyHost(`fake?script=${script}`);
   const expected = await ask(whole, { ...request, id: "whole" });
   await using host = await readyHost(`fake?stepMs=10&script=${script}`);
-  const got: Collected = { text: "", tokens: [], admitted: 0, usage: undefined, resumes: 0 };
+  const got: Collected = { text: "", tokens: [], logprobs: [], admitted: 0, usage: undefined, resumes: 0 };
   let kills = 0;
   for await (const event of host.generate(request, never)) {
     if (event.type === "admitted") got.admitted++;
@@ -79,12 +82,14 @@ test("a crash between the tokens of one character", async () => {
     if (event.type !== "text-delta") continue;
     got.text += event.text;
     got.tokens.push(...event.tokens);
+    got.logprobs.push(...(event.logprobs ?? []));
     if (event.text !== "" || kills === 4 || got.tokens.length < 30 * kills) continue;
     kills++; // bytes of an unfinished character, or the beginning of a stop string, are held back now
     process.kill(host.pid!, "SIGKILL");
   }
   expect(kills).toBe(4);
   expect(comparable(got)).toEqual(comparable(expected));
+  expect(got.logprobs.map(({ token }) => token)).toEqual(got.tokens);
 });
 
 test("in its prefill, and while others wait for a slot", async () => {

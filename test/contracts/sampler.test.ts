@@ -5,11 +5,13 @@ import { openLlamaEngine } from "../../src/engine/llama/llama-engine.ts";
 import { silenceNativeLog } from "../../src/engine/llama/native-log.ts";
 import { withPenalties } from "../../src/inference/penalties.ts";
 import { exactDistribution, filteredDistribution, someSampling, totalVariation } from "../../src/inference/testing.ts";
+import { placeLogprobs, type PlaceLogprobs } from "../../src/inference/logprobs.ts";
 import { testModel } from "../models.ts";
 import { NativeChain } from "../native-chain.ts";
 
 let rows: Float32Array[];
 let tokens: Int32Array;
+let places: PlaceLogprobs[];
 beforeAll(async () => {
   silenceNativeLog();
   const plan = { ...defaultPlan(await testModel("smollm2"), 1), slots: 1, contextPerSlot: 128 };
@@ -18,6 +20,8 @@ beforeAll(async () => {
   tokens = engine.vocabulary.tokenize(text, { parseSpecial: false, addSpecial: true });
   const output = engine.step([{ slot: 0, tokens, from: 0, count: tokens.length, outputs: "all" }]);
   rows = Array.from(tokens, (_, at) => output.logits(0, at).slice());
+  const { vocabulary } = engine;
+  places = rows.map((row, at) => placeLogprobs(row, tokens[(at + 1) % tokens.length]!, { top: 20, vocabulary }));
 }, 300_000);
 
 function ours(logits: Float32Array, sampling: Sampling): Map<number, number> {
@@ -54,5 +58,16 @@ test.each<Partial<Sampling>>([
   using chain = new NativeChain(rows[0]!.length, sampling, [...tokens]);
   for (const row of rows) {
     expect(totalVariation(ours(row, sampling), chain.distribution(row))).toBeLessThan(nativeTolerance);
+  }
+});
+
+test("logprobs are a direct softmax of real logits", () => {
+  for (const [at, place] of places.entries()) {
+    const exact = exactDistribution(rows[at]!, someSampling());
+    expect(place.top).toHaveLength(20);
+    for (const { token, logprob } of [place, ...place.top])
+      expect(Math.abs(logprob - Math.log(exact.get(token)!))).toBeLessThan(1e-3);
+    const likeliest = [...exact.values()].toSorted((a, b) => b - a).slice(0, 20);
+    expect(place.top.map(({ token }) => exact.get(token))).toEqual(likeliest);
   }
 });

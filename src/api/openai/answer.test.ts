@@ -39,7 +39,7 @@ test("the streamed text is the text, whatever characters it has", () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: "binary" })), fc.boolean(), (texts, withUsage) => {
       for (const stream of [chatStream, completionStream]) {
-        const chunks = chunksOf(stream(header, withUsage), texts);
+        const chunks = chunksOf(stream(header, { includeUsage: withUsage, logprobs: false }), texts);
         const said = chunks.map(({ choices: [choice] }) => choice?.delta?.content ?? choice?.text ?? "");
         expect(said.join("")).toBe(texts.join(""));
         const last = withUsage ? chunks.pop()! : undefined;
@@ -55,18 +55,20 @@ test("the streamed text is the text, whatever characters it has", () => {
 
 test("chunks say who they are", () => {
   const common = { created: 1_700_000_000, model: 'a "quoted" model' };
-  for (const chunk of chunksOf(chatStream(header, true), ["a"]))
+  for (const chunk of chunksOf(chatStream(header, { includeUsage: true, logprobs: false }), ["a"]))
     expect(chunk).toMatchObject({ ...common, id: "chatcmpl-abc", object: "chat.completion.chunk" });
-  for (const chunk of chunksOf(completionStream(header, true), ["a"]))
+  for (const chunk of chunksOf(completionStream(header, { includeUsage: true, logprobs: false }), ["a"]))
     expect(chunk).toMatchObject({ ...common, id: "cmpl-abc", object: "text_completion" });
 });
 
 test("a text that says nothing makes no chunk", () => {
-  expect(chatStream(header, false)({ type: "text-delta", text: "", tokens: [1] })).toBe("");
+  expect(
+    chatStream(header, { includeUsage: false, logprobs: false })({ type: "text-delta", text: "", tokens: [1] }),
+  ).toBe("");
 });
 
 test("whole answers", () => {
-  const answer = { text: "Hi", reason: "stop" as const, usage };
+  const answer = { text: "Hi", reason: "stop" as const, usage, logprobs: undefined };
   expect(formatChat(header, answer)).toEqual({
     id: "chatcmpl-abc",
     object: "chat.completion",

@@ -1,9 +1,11 @@
 import type { z } from "zod";
 import * as zod from "zod";
 import type { ChatMessage } from "../../core/generation.ts";
+import { failure } from "../../core/errors.ts";
 import { checkBody } from "./check-body.ts";
 import { commonFields, oneName, toParsedRequest, type Fixed, type ParsedRequest } from "./common-fields.ts";
-import { choiceOf, integerFrom, isEmpty, listOf, objectOf, oneOf, refused, text } from "./fields.ts";
+import { choiceOf, flag, integerFrom, isEmpty, listOf, objectOf, oneOf, refused, text } from "./fields.ts";
+import { mostTop } from "./logprobs.ts";
 
 const noTools = "tool calls are not available";
 const noAudio = "audio is not available";
@@ -46,8 +48,8 @@ export const chatFields = {
   functions: refused(noTools, isEmpty),
   function_call: refused(noTools, oneOf("none", "auto")),
   response_format: refused('only plain text can be made; accepted: {"type": "text"}', isPlainText),
-  logprobs: refused("token probabilities are not available", oneOf(false)),
-  top_logprobs: refused("token probabilities are not available", oneOf(0)),
+  logprobs: flag(),
+  top_logprobs: integerFrom(0, mostTop.chat).nullish(),
   moderation: refused("there is no moderation"),
   prediction: refused("predicted output is not used"),
   reasoning_effort: refused("reasoning cannot be steered"),
@@ -63,7 +65,16 @@ export function parseChat(body: unknown, fixed: Fixed): ParsedRequest {
   const fields = checkBody(chatRequest, body);
   const maxTokens = oneName(fields, "max_tokens", "max_completion_tokens") ?? fixed.defaults.maxTokens;
   const messages = withSystem(fields.messages.map(toMessage), fixed.defaults.system);
-  return toParsedRequest(fields, { prompt: { kind: "chat", messages }, maxTokens }, fixed);
+  const logprobs = topOf(fields);
+  return toParsedRequest(fields, { prompt: { kind: "chat", messages }, maxTokens, logprobs }, fixed);
+}
+
+type LogprobFields = Pick<z.infer<typeof chatRequest>, "logprobs" | "top_logprobs">;
+
+function topOf({ logprobs, top_logprobs: top }: LogprobFields): number | undefined {
+  if (logprobs === true) return top ?? 0;
+  if (!top) return undefined;
+  throw failure("invalid_value", { field: "top_logprobs", value: `${top}`, accepted: "0, unless 'logprobs' is true" });
 }
 
 /** A conversation that brings a system message, wherever it stands, knows better. */

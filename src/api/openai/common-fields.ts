@@ -76,6 +76,7 @@ export interface ParsedRequest {
 interface Specific {
   readonly prompt: Prompt;
   readonly maxTokens: number | undefined;
+  readonly logprobs: number | undefined;
 }
 
 /** Puts together what is the same in both kinds of completion. */
@@ -96,6 +97,7 @@ export function toParsedRequest(fields: CommonFields, specific: Specific, fixed:
       timeoutMs: timeoutOf(fields.timeout, fixed),
       prompt: specific.prompt,
       maxTokens: specific.maxTokens,
+      logprobs: specific.logprobs,
       sampling: toSampling(fields, fixed),
       stop: typeof fields.stop === "string" ? [fields.stop] : (fields.stop ?? fixed.defaults.stop ?? []),
       ignoreEos: fields.ignore_eos ?? false,

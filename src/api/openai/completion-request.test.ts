@@ -35,7 +35,6 @@ test.each([
   [{ echo: true }, "echo"],
   [{ suffix: "b" }, "suffix"],
   [{ best_of: 2 }, "best_of"],
-  [{ logprobs: 0 }, "logprobs"],
 ])("%j is refused by name", (over, param) => {
   expect(() => parse({ prompt: "a", ...over })).toThrow(expect.objectContaining({ code: "unsupported_field", param }));
 });
@@ -43,6 +42,14 @@ test.each([
 test("an answer has 16 tokens unless asked otherwise, as OpenAI's", () => {
   expect(parse({ prompt: "a" }).maxTokens).toBe(16);
   expect(parse({ prompt: "a", max_tokens: 500, echo: false, suffix: null, best_of: 1 }).maxTokens).toBe(500);
+});
+
+test("logprobs are a number of tokens", () => {
+  expect([0, 5, null].map((logprobs) => parse({ prompt: "a", logprobs }).logprobs)).toEqual([0, 5, undefined]);
+  for (const logprobs of [6, -1, true, 1.5])
+    expect(() => parse({ prompt: "a", logprobs })).toThrow(
+      expect.objectContaining({ code: "invalid_value", param: "logprobs" }),
+    );
 });
 
 test("every field of the official client's types is known", () => {

@@ -4,6 +4,7 @@ import type { Prompt } from "../../core/generation.ts";
 import { checkBody } from "./check-body.ts";
 import { commonFields, toParsedRequest, type Fixed, type ParsedRequest } from "./common-fields.ts";
 import { integerFrom, listOf, objectOf, oneOf, refused, text } from "./fields.ts";
+import { mostTop } from "./logprobs.ts";
 
 /** OpenAI's default for completions; chat has none. */
 const defaultMaxTokens = 16;
@@ -25,7 +26,7 @@ export const completionFields = {
   ),
   best_of: refused("one answer per request; accepted: 1", oneOf(1)),
   echo: refused("the prompt is not repeated", oneOf(false)),
-  logprobs: refused("token probabilities are not available"),
+  logprobs: integerFrom(0, mostTop.completion).nullish(),
   suffix: refused("text cannot be inserted", oneOf("")),
 };
 
@@ -36,7 +37,7 @@ export function parseCompletion(body: unknown, fixed: Fixed): ParsedRequest {
   const fields = checkBody(completionRequest, body);
   const prompt = toPrompt(fields.prompt);
   const maxTokens = fields.max_tokens ?? fixed.defaults.maxTokens ?? defaultMaxTokens;
-  return toParsedRequest(fields, { prompt, maxTokens }, fixed);
+  return toParsedRequest(fields, { prompt, maxTokens, logprobs: fields.logprobs ?? undefined }, fixed);
 }
 
 function toPrompt(prompt: string | string[] | number[] | number[][]): Prompt {

@@ -75,6 +75,7 @@ export function requestOf(model: string, ids: readonly number[], maxTokens: numb
     timeoutMs: undefined,
     prompt: { kind: "tokens", ids },
     maxTokens,
+    logprobs: undefined,
     sampling: greedy,
     stop: [],
     ignoreEos: true,

@@ -22,6 +22,7 @@ const stream = host.generate(
     timeoutMs: undefined,
     prompt: { kind: "text", text: "hi" },
     maxTokens: undefined,
+    logprobs: undefined,
     sampling: someSampling({ temperature: 0 }),
     stop: [],
     ignoreEos: true,

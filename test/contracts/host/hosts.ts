@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { defaultPlan } from "../../../src/core/execution-plan.ts";
-import type { GenerationEvent, GenerationRequest, Usage } from "../../../src/core/generation.ts";
+import type { GenerationEvent, GenerationRequest, TokenLogprobs, Usage } from "../../../src/core/generation.ts";
 import { defaultScheduling } from "../../../src/core/scheduling.ts";
 import { EngineHost } from "../../../src/host/engine-host.ts";
 import { livenessLimits, type LivenessLimits } from "../../../src/host/liveness.ts";
@@ -37,6 +37,7 @@ export const aRequest = (over: Partial<GenerationRequest> = {}): GenerationReque
   timeoutMs: undefined,
   prompt: { kind: "text", text: "once upon a time" },
   maxTokens: 20,
+  logprobs: undefined,
   sampling: someSampling({ temperature: 0 }),
   stop: [],
   ignoreEos: true,
@@ -51,6 +52,7 @@ export async function collect(events: AsyncIterable<GenerationEvent>): Promise<{
 export interface Collected {
   text: string;
   tokens: number[];
+  logprobs: TokenLogprobs[];
   /** How many there were. */
   admitted: number;
   usage: Usage | undefined;
@@ -59,12 +61,13 @@ export interface Collected {
 
 /** Everything that a stream says. */
 export async function collectAll(events: AsyncIterable<GenerationEvent>): Promise<Collected> {
-  const answer: Collected = { text: "", tokens: [], admitted: 0, usage: undefined, resumes: 0 };
+  const answer: Collected = { text: "", tokens: [], logprobs: [], admitted: 0, usage: undefined, resumes: 0 };
   for await (const event of events) {
     if (event.type === "admitted") answer.admitted++;
     else if (event.type === "text-delta") {
       answer.text += event.text;
       answer.tokens.push(...event.tokens);
+      answer.logprobs.push(...(event.logprobs ?? []));
     } else {
       answer.usage = event.usage;
       answer.resumes = event.resumes ?? 0;

@@ -135,6 +135,7 @@ function toAsked(list: typeof requests extends fc.Arbitrary<infer List> ? List :
       prompt: isChat
         ? { kind: "chat", messages: [{ role: "system", content: system }, ...messages] }
         : { kind: "text", text: [system, ...turns].join(" ") },
+      choice: 0,
       maxTokens,
       logprobs: undefined,
       sampling: someSampling({ temperature, seed: index }),

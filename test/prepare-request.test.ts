@@ -33,6 +33,7 @@ function requestFor(prompt: Prompt): GenerationRequest {
     model: "m",
     ...scheduling,
     prompt,
+    choice: 0,
     maxTokens: 1,
     logprobs: undefined,
     sampling,

@@ -19,6 +19,7 @@ export function requestOf(lane: number, round: number): GenerationRequest {
     lane: "interactive",
     timeoutMs: undefined,
     prompt: { kind: "text", text: `${beginning}Story number ${lane}: once upon a time ` },
+    choice: 0,
     maxTokens: answerTokens,
     logprobs: undefined,
     sampling: {

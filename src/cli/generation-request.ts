@@ -11,6 +11,7 @@ export function generationRequest(model: string, prompt: Prompt, set: ChatParame
     lane: "interactive",
     timeoutMs: undefined,
     prompt,
+    choice: 0,
     maxTokens: set.max_tokens,
     logprobs: undefined,
     sampling: {

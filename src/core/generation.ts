@@ -52,7 +52,10 @@ export interface Tenant {
 
 /** What a client asked for, in our words: no wire names, every field valid. */
 export interface GenerationRequest {
-  /** Unique; in the log, in the response header, in every message between processes. */
+  /**
+   * Unique; in the log, in the response header, in every message between processes. Of the answers that a client asked
+   * for together all but the first have their index behind it.
+   */
   readonly id: string;
   readonly model: string;
   readonly tenant: Tenant;
@@ -60,6 +63,8 @@ export interface GenerationRequest {
   /** For queue, prefill and decode together, in ms; undefined = no limit. */
   readonly timeoutMs: number | undefined;
   readonly prompt: Prompt;
+  /** Which of several answers to the same prompt it is, for their draws differ. Unsigned 32 bits. */
+  readonly choice: number;
   /** Most tokens to generate; undefined = until the context is full. */
   readonly maxTokens: number | undefined;
   /** The likeliest tokens to tell in each place of the answer, 0..20; undefined = no probabilities at all. */
@@ -126,6 +131,15 @@ export type GenerationEvent =
       /** How often its engine died and the request went on in another; missing = never. */
       readonly resumes?: number;
     };
+
+/** What one of several answers says. */
+export interface ChoiceEvent {
+  /** Among all that the client asked for, the answers to its first prompt first. */
+  readonly index: number;
+  /** Among those to the same prompt. */
+  readonly choice: number;
+  readonly event: GenerationEvent;
+}
 
 /** What a server's owner says for requests that leave it out. */
 export interface RequestDefaults extends Partial<Omit<Sampling, "seed" | "logitBias">> {

@@ -27,6 +27,7 @@ test.each<HostMessage>([
       lane: "batch",
       timeoutMs: undefined,
       prompt: { kind: "chat", messages: [{ role: "user", content: "hi" }] },
+      choice: 127,
       maxTokens: undefined,
       logprobs: 5,
       sampling: {

@@ -61,6 +61,7 @@ const requestSchema = z
       z.object({ kind: z.literal("text"), text: z.string() }),
       z.object({ kind: z.literal("tokens"), ids }),
     ]),
+    choice: count,
     maxTokens: count.optional(),
     logprobs: count.optional(),
     sampling: z.object({

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import {
+  ChoiceCollector,
   sseEvent,
   type AnswerHeader,
-  type FormatEvent,
+  type StreamFormat,
   type StreamOptions,
   type WholeAnswer,
 } from "../api/openai/answer.ts";
@@ -10,25 +11,26 @@ import { chatStream, formatChat } from "../api/openai/chat-answer.ts";
 import { parseChat } from "../api/openai/chat-request.ts";
 import type { Fixed, ParsedRequest } from "../api/openai/common-fields.ts";
 import { completionStream, formatCompletion } from "../api/openai/completion-answer.ts";
-import { AnswerLogprobs, type PlacedLogprobs } from "../api/openai/logprobs.ts";
 import { parseCompletion } from "../api/openai/completion-request.ts";
 import { formatError } from "../api/openai/error-body.ts";
-import type { GenerationEvent } from "../core/generation.ts";
+import type { ChoiceEvent } from "../core/generation.ts";
 import { newSeed } from "../core/ids.ts";
 import type { Models } from "../core/models.ts";
 import { addRoute } from "./add-route.ts";
 import { findModel, modelMeant } from "./find-model.ts";
+import { generateChoices } from "./generate-choices.ts";
 import type { RequestRecord } from "./request-log.ts";
 import { failureOf, type RequestScopes } from "./request-scopes.ts";
 import type { CurrentSettings } from "./server-settings.ts";
 import { SseResponse } from "./sse-response.ts";
+import { TotalUsage } from "./total-usage.ts";
 
 /** One way to ask for text: how its requests are read and its answers written. */
 interface TextApi {
   readonly url: string;
   readonly parse: (body: unknown, fixed: Fixed) => ParsedRequest;
   readonly format: (header: AnswerHeader, answer: WholeAnswer) => object;
-  readonly stream: (header: AnswerHeader, options: StreamOptions) => FormatEvent;
+  readonly stream: (header: AnswerHeader, options: StreamOptions) => StreamFormat;
 }
 
 const textApis: readonly TextApi[] = [
@@ -44,7 +46,9 @@ interface Serving {
 
 /** A request that is being answered. */
 interface Run {
-  readonly events: AsyncIterable<GenerationEvent>;
+  readonly events: AsyncIterable<ChoiceEvent>;
+  readonly choices: number;
+  readonly logprobs: boolean;
   readonly signal: AbortSignal;
   readonly record: RequestRecord;
 }
@@ -58,16 +62,21 @@ export function addGenerationRoutes(server: FastifyInstance, serving: Serving): 
       handler: async (request, reply) => {
         const parsed = api.parse(request.body, fixedOf(request, serving));
         const { model } = parsed.request;
-        const logprobs = parsed.request.logprobs !== undefined;
         const backend = findModel(models, model);
         const header = { requestId: request.id, created: Math.floor(Date.now() / 1000), model };
         const signal = scopes.scopeFor(reply);
-        const run = { events: backend.generate(parsed.request, signal), signal, record: request.record };
-        if (!parsed.stream) return api.format(header, await collect(run, logprobs));
+        const run = {
+          events: generateChoices(backend, parsed, signal),
+          choices: parsed.choices,
+          logprobs: parsed.request.logprobs !== undefined,
+          signal,
+          record: request.record,
+        };
+        if (!parsed.stream) return api.format(header, await collect(run));
         const { slowClientTimeout, ssePingInterval } = settings();
         const patience = { slowMs: 1000 * slowClientTimeout, pingMs: 1000 * ssePingInterval };
         const open = () => new SseResponse(reply, patience);
-        await stream(run, open, api.stream(header, { includeUsage: parsed.includeUsage, logprobs }));
+        await stream(run, open, api.stream(header, { includeUsage: parsed.includeUsage, logprobs: run.logprobs }));
         return reply;
       },
     });
@@ -91,39 +100,37 @@ function fixedOf({ id, identity, headers, body }: FastifyRequest, { models, sett
 /** Of a header that is sent twice Node makes one text, which then is none of those accepted. */
 const textOf = (header: string | string[] | undefined) => header?.toString();
 
-async function collect({ events, signal, record }: Run, wantsLogprobs: boolean): Promise<WholeAnswer> {
-  const texts: string[] = [];
-  const tokens = new AnswerLogprobs();
-  const placed: PlacedLogprobs[] = [];
+async function collect({ events, choices, logprobs, signal, record }: Run): Promise<WholeAnswer> {
+  const collectors = Array.from({ length: choices }, () => new ChoiceCollector(logprobs));
+  const total = new TotalUsage();
   try {
-    for await (const event of events) {
-      record.note(event);
-      if (event.type === "text-delta") {
-        texts.push(event.text);
-        if (wantsLogprobs) placed.push(...tokens.take(event));
-      } else if (event.type === "finished") {
-        const { reason, usage } = event;
-        return { text: texts.join(""), reason, usage, logprobs: wantsLogprobs ? placed : undefined };
-      }
+    for await (const said of events) {
+      record.note(said);
+      total.note(said);
+      collectors[said.index]!.note(said.event);
     }
-    throw unfinished();
+    if (total.finished < choices) throw unfinished();
+    return { choices: collectors.map(({ whole }) => whole), usage: total.usage };
   } catch (thrown) {
     throw failureOf(thrown, signal);
   }
 }
 
 /** Sends the head with the first event, so that what fails before it is answered with its status. */
-async function stream({ events, signal, record }: Run, open: () => SseResponse, format: FormatEvent): Promise<void> {
+async function stream(run: Run, open: () => SseResponse, format: StreamFormat): Promise<void> {
+  const { events, choices, signal, record } = run;
+  const total = new TotalUsage();
   let response: SseResponse | undefined;
   try {
-    for await (const event of events) {
-      record.note(event);
+    for await (const said of events) {
+      record.note(said);
+      total.note(said);
       response ??= open();
-      response.write(format(event));
+      response.write(format.event(said));
       if (response.full) await response.drained();
     }
-    if (record.finish === undefined) throw unfinished();
-    response?.end();
+    if (total.finished < choices) throw unfinished();
+    response?.end(format.end(total.usage));
   } catch (thrown) {
     const error = failureOf(thrown, signal);
     if (response === undefined) throw error;

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { MillraceError } from "../core/errors.ts";
-import type { GenerationEvent } from "../core/generation.ts";
+import type { ChoiceEvent } from "../core/generation.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { shorten } from "../api/openai/check-body.ts";
 
@@ -18,6 +18,7 @@ export class RequestRecord {
   completionTokens: number | undefined;
   /** From the request's arrival to its first token. */
   firstTokenMs: number | undefined;
+  /** How the last of its answers ended. */
   finish: string | undefined;
   /** How often it went on after its engine's death. */
   resumes: number | undefined;
@@ -25,16 +26,16 @@ export class RequestRecord {
   sent = false;
   error: MillraceError | undefined;
 
-  note(event: GenerationEvent): void {
+  note({ choice, event }: ChoiceEvent): void {
     if (event.type === "text-delta") {
       this.firstTokenMs ??= elapsed(this.begun);
       this.completionTokens = (this.completionTokens ?? 0) + event.tokens.length;
     } else if (event.type === "admitted") {
-      this.promptTokens = event.promptTokens.length;
+      if (choice === 0) this.promptTokens = (this.promptTokens ?? 0) + event.promptTokens.length;
     } else {
       this.finish = event.reason;
-      this.resumes = event.resumes;
-      this.completionTokens = event.usage.completionTokens;
+      if (event.resumes !== undefined) this.resumes = Math.max(this.resumes ?? 0, event.resumes);
+      this.completionTokens ??= 0;
     }
   }
 }

@@ -81,7 +81,7 @@ export class Inference {
   /** `credit`: tokens that the reader will take before it asks for more. */
   submit(prepared: PreparedRequest, credit: number): void {
     const { request, promptTokens, sent } = prepared;
-    const sample = createSampler(request.sampling, 0);
+    const sample = createSampler(request.sampling, request.choice);
     const { vocabulary } = this.#engine;
     const notes =
       request.logprobs === undefined ? undefined : new NotingSampler(sample, { top: request.logprobs, vocabulary });

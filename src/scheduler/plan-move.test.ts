@@ -72,6 +72,21 @@ describe("a prompt that another one is computing", () => {
     }
   });
 
+  test("is waited for to its end by who has the same prompt, for all but the last token", () => {
+    const state = aState();
+    const on = aLeader(state, { prompt: aPrompt(120) });
+    on.computed = 110;
+    const same = waiting(state, { prompt: aPrompt(120) });
+    const beginning = waiting(state, { prompt: aPrompt(115) });
+    const waits = [
+      { sequence: beginning, on, length: 114 },
+      { sequence: same, on, length: 119 },
+    ];
+    expect(planMove(state, 0)).toEqual({ move: undefined, waits });
+    on.computed = 120;
+    expect(planMove(state, 0).move).toMatchObject({ kind: "start", sequence: beginning, reuse: { length: 114 } });
+  });
+
   test("of a memory that cannot be cut is waited for up to a message's end", () => {
     const state = aState({ capabilities: { trimAfterRestore: false } });
     aLeader(state, { boundaries: [70, 120] });

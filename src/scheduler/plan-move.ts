@@ -137,9 +137,14 @@ function slotFor({ source, length }: Reuse, idle: readonly number[], { slots, ca
   return idle.reduce((best, slot) => (loss(slot) < loss(best) ? slot : best));
 }
 
-/** Waiting pays when another computes a good part of the prompt anyway, and is not held up itself. */
+/**
+ * Waiting pays when another computes a good part of the prompt anyway, and is not held up itself. If it computes the whole,
+ * what is left of that counts too: several answers to one prompt come together, and each would compute it.
+ */
 function waitFor(sequence: Sequence, { length, coming }: Reuse, { laneAges, now }: PolicyView): Wait | undefined {
-  if (coming === undefined || coming.length - length < leastShare) return undefined;
+  if (coming === undefined) return undefined;
+  const isWhole = coming.length === sequence.length - 1;
+  if (coming.length - length < leastShare && !isWhole) return undefined;
   const on = coming.sequence;
   const isHeldUp = on.credit <= 0 || laneAges.rank(on.lane, now) > laneAges.rank(sequence.lane, now);
   return isHeldUp ? undefined : { sequence, on, length: coming.length };

@@ -19,7 +19,7 @@ const kinds: readonly Partial<GenerationRequest>[] = [
   { stop: ["never said", "the"], sampling: someSampling({ seed: 10 }) },
   { prompt: { kind: "text", text: "x ".repeat(800) }, maxTokens: 30 },
   { ignoreEos: false, sampling: someSampling({ seed: 11 }), maxTokens: undefined },
-  { logprobs: 3, stop: ["never said", "the ox"], sampling: someSampling({ seed: 12 }) },
+  { choice: 3, logprobs: 3, stop: ["never said", "the ox"], sampling: someSampling({ seed: 12 }) },
   { timeoutMs: 60_000, maxTokens: 60, prompt: { kind: "tokens", ids: [300, 301, 302] } },
 ];
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { GenerationEvent } from "../../core/generation.ts";
-import type { FormatEvent } from "./answer.ts";
+import { ChoiceCollector, type StreamFormat } from "./answer.ts";
 import { chatStream, formatChat } from "./chat-answer.ts";
 import { completionStream, formatCompletion } from "./completion-answer.ts";
 
@@ -21,13 +21,14 @@ interface Chunk {
 }
 
 /** The chunks of a stream that says the texts; checks the frame around them. */
-function chunksOf(format: FormatEvent, texts: readonly string[]): Chunk[] {
+function chunksOf(format: StreamFormat, texts: readonly string[]): Chunk[] {
   const events: GenerationEvent[] = [
     { type: "admitted", promptTokens: [1] },
     ...texts.map((text) => ({ type: "text-delta" as const, text, tokens: [1] })),
     { type: "finished", reason: "length", usage },
   ];
-  const frames = events.map(format).join("").split("\n\n");
+  const said = events.map((event) => format.event({ index: 0, choice: 0, event }));
+  const frames = [...said, format.end(usage)].join("").split("\n\n");
   expect(frames.splice(-2)).toEqual(["data: [DONE]", ""]);
   return frames.map((frame) => {
     expect(frame.startsWith("data: ")).toBe(true);
@@ -62,13 +63,13 @@ test("chunks say who they are", () => {
 });
 
 test("a text that says nothing makes no chunk", () => {
-  expect(
-    chatStream(header, { includeUsage: false, logprobs: false })({ type: "text-delta", text: "", tokens: [1] }),
-  ).toBe("");
+  const { event } = chatStream(header, { includeUsage: false, logprobs: false });
+  expect(event({ index: 0, choice: 0, event: { type: "text-delta", text: "", tokens: [1] } })).toBe("");
 });
 
 test("whole answers", () => {
-  const answer = { text: "Hi", reason: "stop" as const, usage, logprobs: undefined };
+  const choice = { text: "Hi", reason: "stop" as const, logprobs: undefined };
+  const answer = { choices: [choice, { ...choice, text: "Ho" }], usage };
   expect(formatChat(header, answer)).toEqual({
     id: "chatcmpl-abc",
     object: "chat.completion",
@@ -81,6 +82,12 @@ test("whole answers", () => {
         logprobs: null,
         finish_reason: "stop",
       },
+      {
+        index: 1,
+        message: { role: "assistant", content: "Ho", refusal: null },
+        logprobs: null,
+        finish_reason: "stop",
+      },
     ],
     usage: usageOnWire,
   });
@@ -89,7 +96,44 @@ test("whole answers", () => {
     object: "text_completion",
     created: 1_700_000_000,
     model: 'a "quoted" model',
-    choices: [{ text: "Hi", index: 0, logprobs: null, finish_reason: "stop" }],
+    choices: [
+      { text: "Hi", index: 0, logprobs: null, finish_reason: "stop" },
+      { text: "Ho", index: 1, logprobs: null, finish_reason: "stop" },
+    ],
     usage: usageOnWire,
   });
 });
+
+test("a stream's chunks name their choice, and say the logprobs of a collected one", () => {
+  const events: GenerationEvent[] = ["Hel", "", "lo"].map((text, at) => ({
+    type: "text-delta",
+    text,
+    tokens: [at],
+    logprobs: [
+      { token: at, bytes: [...Buffer.from(text)], isControl: false, logprob: -at, begin: at === 0 ? 0 : 3, top: [] },
+    ],
+  }));
+  const options = { includeUsage: false, logprobs: true };
+  const collector = new ChoiceCollector(true);
+  for (const event of events) collector.note(event);
+  collector.note({ type: "finished", reason: "length", usage });
+  const answer = { choices: [collector.whole], usage };
+  for (const [format, whole] of [
+    [chatStream(header, options), formatChat(header, answer)],
+    [completionStream(header, options), formatCompletion(header, answer)],
+  ] as const) {
+    const chunks = events
+      .map((event) => format.event({ index: 4, choice: 4, event }))
+      .filter((chunk) => chunk !== "")
+      .map((chunk) => (JSON.parse(chunk.slice(6)) as Told).choices[0]!);
+    expect(chunks.map(({ index }) => index)).toEqual([4, 4]);
+    expect(chunks.flatMap(lengthsOf)).toEqual([1, 2]);
+    expect(lengthsOf((whole as Told).choices[0]!)).toEqual([3]);
+  }
+});
+
+interface Told {
+  choices: { index: number; logprobs: { content?: unknown[]; tokens?: unknown[] } }[];
+}
+
+const lengthsOf = ({ logprobs }: Told["choices"][number]) => [(logprobs.content ?? logprobs.tokens)!.length];

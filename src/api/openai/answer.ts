@@ -1,4 +1,4 @@
-import type { FinishReason, GenerationEvent, Usage } from "../../core/generation.ts";
+import type { ChoiceEvent, FinishReason, GenerationEvent, Usage } from "../../core/generation.ts";
 import { AnswerLogprobs, type PlacedLogprobs } from "./logprobs.ts";
 
 /** What all pieces of one answer have in common. */
@@ -10,23 +10,57 @@ export interface AnswerHeader {
   readonly model: string;
 }
 
-/** A stream, collected. */
+/** The streams of all choices, collected. */
 export interface WholeAnswer {
+  readonly choices: readonly WholeChoice[];
+  readonly usage: Usage;
+}
+
+interface WholeChoice {
   readonly text: string;
   readonly reason: FinishReason;
-  readonly usage: Usage;
   /** Undefined = not wanted. */
   readonly logprobs: readonly PlacedLogprobs[] | undefined;
 }
 
-/** What a stream says beside its text. */
+/** Collects the stream of one choice. */
+export class ChoiceCollector {
+  #text = "";
+  #reason: FinishReason = "stop";
+  readonly #tokens: AnswerLogprobs | undefined;
+  readonly #placed: PlacedLogprobs[] = [];
+
+  constructor(logprobs: boolean) {
+    this.#tokens = logprobs ? new AnswerLogprobs() : undefined;
+  }
+
+  note(event: GenerationEvent): void {
+    if (event.type === "finished") this.#reason = event.reason;
+    if (event.type !== "text-delta") return;
+    this.#text += event.text;
+    if (this.#tokens !== undefined) this.#placed.push(...this.#tokens.take(event));
+  }
+
+  /** After its end. */
+  get whole(): WholeChoice {
+    const logprobs = this.#tokens === undefined ? undefined : this.#placed;
+    return { text: this.#text, reason: this.#reason, logprobs };
+  }
+}
+
+/** What a stream says beside its texts. */
 export interface StreamOptions {
   readonly includeUsage: boolean;
   readonly logprobs: boolean;
 }
 
-/** Writes one event of a stream as server-sent events; "" = this event says nothing to the client. */
-export type FormatEvent = (event: GenerationEvent) => string;
+/** Writes a stream as server-sent events. */
+export interface StreamFormat {
+  /** "" = this event says nothing to the client. */
+  readonly event: (said: ChoiceEvent) => string;
+  /** When all choices have finished. */
+  readonly end: (usage: Usage) => string;
+}
 
 /** `req-5f0c…` → `chatcmpl-5f0c…`: log, header and answer can be found by the same digits. */
 export function answerId(prefix: string, requestId: string): string {
@@ -49,41 +83,55 @@ export function sseEvent(data: string): string {
 interface StreamParts {
   /** Opening of every chunk: `{"id":…,"model":…`. */
   readonly head: string;
-  /** The chunk before the first text; "" = none. */
-  readonly opening: string;
-  /** The choice around the JSON of a text and that of its logprobs. */
-  readonly choice: readonly [before: string, between: string, after: string];
+  /** What a choice says before its first text; "" = nothing. */
+  readonly opening: (index: number) => string;
+  /** A choice around the JSON of a text and that of its logprobs. */
+  readonly choice: (index: number) => readonly [before: string, between: string, after: string];
   readonly logprobs: (tokens: readonly PlacedLogprobs[]) => object;
-  readonly lastChoice: (reason: FinishReason) => string;
+  readonly lastChoice: (index: number, reason: FinishReason) => string;
+}
+
+/** What is the same in all texts of a choice. */
+interface Frame {
+  readonly before: string;
+  readonly between: string;
+  readonly after: string;
+  readonly tokens: AnswerLogprobs | undefined;
 }
 
 /**
- * The events of a stream around what differs between its kinds. Per token only the text is serialized: everything else
- * of a chunk is made once.
+ * The events of a stream around what differs between its kinds. Per token only the text and its logprobs are serialized:
+ * everything else of a chunk is made once.
  */
-export function streamOf(parts: StreamParts, { includeUsage, logprobs }: StreamOptions): FormatEvent {
+export function streamOf(parts: StreamParts, { includeUsage, logprobs }: StreamOptions): StreamFormat {
   const { head, opening, choice, lastChoice } = parts;
   // With include_usage every chunk has the field, null in all but the last.
   const noUsage = includeUsage ? ',"usage":null' : "";
   const before = `data: ${head},"choices":[`;
   const after = `]${noUsage}}\n\n`;
-  const textBefore = before + choice[0];
-  const textAfter = `${choice[1]}null${choice[2]}${after}`;
-  const tokens = logprobs ? new AnswerLogprobs() : undefined;
-  const end = (reason: FinishReason, usage: Usage) => {
-    const last = sseEvent(`${head},"choices":[],"usage":${JSON.stringify(usageObject(usage))}}`);
-    return `${before}${lastChoice(reason)}${after}${includeUsage ? last : ""}${sseEvent("[DONE]")}`;
+  const frames: Frame[] = [];
+  const frameOf = (index: number): Frame => {
+    const [begin, between, end] = choice(index);
+    const tokens = logprobs ? new AnswerLogprobs() : undefined;
+    return { before: before + begin, between, after: end + after, tokens };
   };
-  return (event) => {
-    if (event.type === "text-delta") {
-      const placed = tokens?.take(event);
-      if (event.text === "") return "";
-      const text = textBefore + JSON.stringify(event.text);
-      if (placed === undefined) return text + textAfter;
-      return text + choice[1] + JSON.stringify(parts.logprobs(placed)) + choice[2] + after;
-    }
-    if (event.type === "admitted") return opening === "" ? "" : before + opening + after;
-    return end(event.reason, event.usage);
+  const textChunk = (index: number, event: Extract<GenerationEvent, { type: "text-delta" }>): string => {
+    const frame = (frames[index] ??= frameOf(index));
+    const placed = frame.tokens?.take(event);
+    if (event.text === "") return "";
+    const tokens = placed === undefined ? "null" : JSON.stringify(parts.logprobs(placed));
+    return frame.before + JSON.stringify(event.text) + frame.between + tokens + frame.after;
+  };
+  return {
+    event: ({ index, event }) => {
+      if (event.type === "text-delta") return textChunk(index, event);
+      const said = event.type === "admitted" ? opening(index) : lastChoice(index, event.reason);
+      return said === "" ? "" : before + said + after;
+    },
+    end: (usage) => {
+      const last = sseEvent(`${head},"choices":[],"usage":${JSON.stringify(usageObject(usage))}}`);
+      return (includeUsage ? last : "") + sseEvent("[DONE]");
+    },
   };
 }
 

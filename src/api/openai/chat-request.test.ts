@@ -30,6 +30,7 @@ test("what is left out, or null, has OpenAI's defaults", () => {
       lane: "interactive",
       timeoutMs: undefined,
       prompt: { kind: "chat", messages },
+      choice: 0,
       maxTokens: undefined,
       logprobs: undefined,
       sampling: {
@@ -46,6 +47,7 @@ test("what is left out, or null, has OpenAI's defaults", () => {
       stop: [],
       ignoreEos: false,
     },
+    choices: 1,
     stream: false,
     includeUsage: false,
   });
@@ -68,8 +70,9 @@ test("what is left out, or null, has OpenAI's defaults", () => {
 });
 
 test("every field arrives under our name", () => {
-  const { request, stream, includeUsage } = parse({
+  const { request, choices, stream, includeUsage } = parse({
     model: "big",
+    n: 128,
     stream: true,
     stream_options: { include_usage: true },
     max_completion_tokens: 5,
@@ -87,7 +90,7 @@ test("every field arrives under our name", () => {
     priority: "background",
     timeout: 0.5,
   });
-  expect([stream, includeUsage]).toEqual([true, true]);
+  expect([choices, stream, includeUsage]).toEqual([128, true, true]);
   expect(request).toMatchObject({ model: "big", maxTokens: 5, stop: ["END"], ignoreEos: true });
   expect(request).toMatchObject({ lane: "background", timeoutMs: 500 });
   expect(request.sampling).toEqual({
@@ -155,8 +158,6 @@ test.each([
 });
 
 test.each([
-  ["n", 2],
-  ["n", "2"],
   ["tools", [{ type: "function" }]],
   ["tool_choice", "required"],
   ["response_format", { type: "json_object" }],
@@ -209,6 +210,9 @@ test.each([
   [{ top_logprobs: 3 }, "invalid_value", "top_logprobs", "is 3; accepted: 0, unless 'logprobs' is true"],
   [{ logprobs: true, top_logprobs: 21 }, "invalid_value", "top_logprobs", "from 0 to 20"],
   [{ logprobs: 1 }, "invalid_value", "logprobs", "true or false"],
+  [{ n: 129 }, "invalid_value", "n", "is 129; accepted: a whole number from 1 to 128"],
+  [{ n: 0 }, "invalid_value", "n", "is 0"],
+  [{ n: "2" }, "invalid_value", "n", 'is "2"'],
   [{ seed: 1.5 }, "invalid_value", "seed", "1.5"],
   [{ seed: 2 ** 60 }, "invalid_value", "seed", "whole number"],
   [{ stop: Array(17).fill("a") }, "invalid_value", "stop", "16"],

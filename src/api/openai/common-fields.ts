@@ -2,11 +2,13 @@ import * as z from "zod";
 import { failure } from "../../core/errors.ts";
 import type { GenerationRequest, Lane, Prompt, RequestDefaults, Sampling, Tenant } from "../../core/generation.ts";
 import { describe } from "./check-body.ts";
-import { flag, ignored, integerFrom, listOf, numberFrom, objectOf, oneOf, refused, text } from "./fields.ts";
+import { flag, ignored, integerFrom, listOf, numberFrom, objectOf, text } from "./fields.ts";
 import { logitBiasField } from "./logit-bias.ts";
 import { laneOf, priorityField, timeoutField, timeoutOf, type SchedulingHeaders } from "./scheduling-fields.ts";
 
 const most32Bits = 2 ** 31 - 1;
+/** Answers of one request. */
+const mostChoices = 128;
 const stopLength = "a string of 1 to 1000 characters";
 const stopText = text(stopLength).min(1, stopLength).max(1000, stopLength);
 const stopAccepted = `${stopLength}, or an array of up to 16 of them`;
@@ -25,6 +27,7 @@ export const commonFields = {
   frequency_penalty: numberFrom(-2, 2).nullish(),
   presence_penalty: numberFrom(-2, 2).nullish(),
   logit_bias: logitBiasField.nullish(),
+  n: integerFrom(1, mostChoices).nullish(),
   stop: z.union([stopText, listOf(stopText, "up to 16 strings", { least: 0, most: 16 })], stopAccepted).nullish(),
   seed: integerFrom(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER).nullish(),
   // Not OpenAI's, under their usual names:
@@ -43,8 +46,6 @@ export const commonFields = {
   prompt_cache_key: ignored(),
   prompt_cache_options: ignored(),
   prompt_cache_retention: ignored(),
-  // Not yet:
-  n: refused("one answer per request; accepted: 1", oneOf(1)),
 };
 
 type CommonFields = z.infer<z.ZodObject<typeof commonFields>>;
@@ -69,6 +70,8 @@ export interface Fixed {
 /** A valid request, and how its answer is to be written. */
 export interface ParsedRequest {
   readonly request: GenerationRequest;
+  /** How many answers to it are wanted. */
+  readonly choices: number;
   readonly stream: boolean;
   readonly includeUsage: boolean;
 }
@@ -96,12 +99,14 @@ export function toParsedRequest(fields: CommonFields, specific: Specific, fixed:
       lane: laneOf(fields.priority, fixed),
       timeoutMs: timeoutOf(fields.timeout, fixed),
       prompt: specific.prompt,
+      choice: 0,
       maxTokens: specific.maxTokens,
       logprobs: specific.logprobs,
       sampling: toSampling(fields, fixed),
       stop: typeof fields.stop === "string" ? [fields.stop] : (fields.stop ?? fixed.defaults.stop ?? []),
       ignoreEos: fields.ignore_eos ?? false,
     },
+    choices: fields.n ?? 1,
     stream,
     includeUsage: fields.stream_options?.include_usage ?? false,
   };

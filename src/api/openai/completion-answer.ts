@@ -4,30 +4,35 @@ import {
   streamOf,
   usageObject,
   type AnswerHeader,
-  type FormatEvent,
+  type StreamFormat,
   type StreamOptions,
   type WholeAnswer,
 } from "./answer.ts";
 import { completionLogprobs } from "./logprobs.ts";
 
 /** The object that answers `POST /v1/completions`. */
-export function formatCompletion(header: AnswerHeader, answer: WholeAnswer): object {
-  const logprobs = answer.logprobs === undefined ? null : completionLogprobs(answer.logprobs);
+export function formatCompletion(header: AnswerHeader, { choices, usage }: WholeAnswer): object {
   return {
     ...common(header),
-    choices: [{ text: answer.text, index: 0, logprobs, finish_reason: answer.reason }],
-    usage: usageObject(answer.usage),
+    choices: choices.map(({ text, reason, logprobs }, index) => ({
+      text,
+      index,
+      logprobs: logprobs === undefined ? null : completionLogprobs(logprobs),
+      finish_reason: reason,
+    })),
+    usage: usageObject(usage),
   };
 }
 
-/** The same as a stream: chunks with text, one with the reason, perhaps usage, `[DONE]`. */
-export function completionStream(header: AnswerHeader, options: StreamOptions): FormatEvent {
+/** The same as a stream: of each choice chunks with text, one with the reason; perhaps usage, `[DONE]`. */
+export function completionStream(header: AnswerHeader, options: StreamOptions): StreamFormat {
   const parts = {
     head: openJson(common(header)),
-    opening: "",
-    choice: ['{"text":', ',"index":0,"logprobs":', ',"finish_reason":null}'] as const,
+    opening: () => "",
+    choice: (index: number) => ['{"text":', `,"index":${index},"logprobs":`, ',"finish_reason":null}'] as const,
     logprobs: completionLogprobs,
-    lastChoice: (reason: string) => JSON.stringify({ text: "", index: 0, logprobs: null, finish_reason: reason }),
+    lastChoice: (index: number, reason: string) =>
+      JSON.stringify({ text: "", index, logprobs: null, finish_reason: reason }),
   };
   return streamOf(parts, options);
 }

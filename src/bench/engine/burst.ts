@@ -74,6 +74,7 @@ export function requestOf(model: string, ids: readonly number[], maxTokens: numb
     lane: "interactive",
     timeoutMs: undefined,
     prompt: { kind: "tokens", ids },
+    choice: 0,
     maxTokens,
     logprobs: undefined,
     sampling: greedy,

@@ -21,6 +21,7 @@ const stream = host.generate(
     lane: "interactive",
     timeoutMs: undefined,
     prompt: { kind: "text", text: "hi" },
+    choice: 0,
     maxTokens: undefined,
     logprobs: undefined,
     sampling: someSampling({ temperature: 0 }),

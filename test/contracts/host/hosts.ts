@@ -36,6 +36,7 @@ export const aRequest = (over: Partial<GenerationRequest> = {}): GenerationReque
   lane: "interactive",
   timeoutMs: undefined,
   prompt: { kind: "text", text: "once upon a time" },
+  choice: 0,
   maxTokens: 20,
   logprobs: undefined,
   sampling: someSampling({ temperature: 0 }),

@@ -46,7 +46,7 @@ test.each([
   { slots: 3, prefillTokens: 512, repeats: 10 }, // some of them begin when others have ended
 ])("eight answers to one prompt compute it once: %j", async ({ slots, prefillTokens, repeats }) => {
   const plan = { ...defaultPlan("fake", 1), slots, contextPerSlot: 1024, microBatch: prefillTokens };
-  const prompt = text.repeat(repeats);
+  const prompt = { kind: "text", text: text.repeat(repeats) } as const;
   let promptLength = Infinity;
   let computed = 0;
   const engine = watched(openEngine({ engine: "fake", plan }), (batch) => {
@@ -55,12 +55,31 @@ test.each([
       if (count > 1 || outputs === "last") computed += Math.max(0, Math.min(from + count, promptLength) - from);
     }
   });
-  promptLength = engine.vocabulary.tokenize(prompt, { parseSpecial: false, addSpecial: true }).length;
+  promptLength = engine.vocabulary.tokenize(prompt.text, { parseSpecial: false, addSpecial: true }).length;
   await using backend = new LocalBackend(engine, "fake");
   const cached: number[] = [];
-  const asked = { request: requestOf({ kind: "text", text: prompt }), choices: 8 };
+  const asked = { request: requestOf(prompt), prompts: [prompt], choices: 8 };
   for await (const { index, event } of generateChoices(backend, asked, never))
     if (event.type === "finished") cached[index] = event.usage.cachedTokens;
   expect(cached).toEqual([0, ...Array.from({ length: 7 }, () => promptLength - 1)]);
   expect(computed).toBe(promptLength + 7);
+});
+
+test("when their reader leaves, nothing more is computed", async () => {
+  let steps = 0;
+  const plan = { ...defaultPlan("fake", 1), slots: 2, contextPerSlot: 1024 };
+  const engine = watched(openEngine({ engine: "fake", plan }), () => steps++);
+  await using backend = new LocalBackend(engine, "fake");
+  const prompt = { kind: "text", text } as const;
+  const asked = { request: { ...requestOf(prompt), maxTokens: 900 }, prompts: [prompt, prompt], choices: 3 };
+  const texts = new Set<number>();
+  for await (const { index, event } of generateChoices(backend, asked, never))
+    if (event.type === "text-delta" && texts.add(index).size === 4) break;
+  const turns = async (): Promise<void> => {
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  await turns();
+  const before = steps;
+  await turns();
+  expect(steps).toBe(before);
 });

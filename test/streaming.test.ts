@@ -90,10 +90,18 @@ const chats = fc
     },
   }));
 const completions = fc
-  .record({ ...common, logprobs: fc.constantFrom(undefined, 0, 3), prompt: question })
-  .map((body) => ({ route: "/v1/completions", body }));
+  .record({
+    ...common,
+    logprobs: fc.constantFrom(undefined, 0, 3),
+    prompt: fc.oneof(question, fc.array(question, { minLength: 1, maxLength: 3 }), fc.constant([[300, 301], [302]])),
+    echo: fc.boolean(),
+  })
+  .map(({ echo, ...body }) => {
+    const canEcho = body.logprobs === undefined && [body.prompt].flat().every((prompt) => typeof prompt === "string");
+    return { route: "/v1/completions", body: { ...body, echo: echo && canEcho } };
+  });
 
-test("streaming equals non-streaming, with any number of choices, stop strings and logprobs", async () => {
+test("streaming equals non-streaming, with any number of prompts, choices, stop strings and logprobs", async () => {
   await fc.assert(
     fc.asyncProperty(fc.oneof(chats, completions), async ({ route, body }) => {
       const whole = JSON.parse(await post(route, body)) as Answer;
@@ -105,9 +113,10 @@ test("streaming equals non-streaming, with any number of choices, stop strings a
       const said = saidIn([whole]);
       expect(saidIn(chunks)).toEqual(said);
       expect(usageOf(last)).toEqual(usageOf(whole));
-      expect(said).toHaveLength(body.n);
+      const answers = body.n * ("prompt" in body && Array.isArray(body.prompt) ? body.prompt.length : 1);
+      expect(said).toHaveLength(answers);
       for (const { reasons } of said) expect(reasons).toHaveLength(1);
-      expect(whole.usage!.completion_tokens).toBeLessThanOrEqual(body.n * body.max_tokens);
+      expect(whole.usage!.completion_tokens).toBeLessThanOrEqual(answers * body.max_tokens);
     }),
     { numRuns: 60 },
   );

@@ -100,3 +100,25 @@ test("a client that leaves ends all", async () => {
   leave.abort();
   await eventually(() => it.backend.signals.length === 3 && it.backend.signals.every((signal) => signal.aborted));
 });
+
+test("prompts are answered one by one, the answers to the first one first; usage counts each prompt once", async () => {
+  await using it = await startServer(counts);
+  const answer = await ask(it.url, { prompt: ["a", "b"], n: 2, echo: true });
+  expect(await answer.json()).toMatchObject({
+    choices: ["a0", "a11", "b0", "b11"].map((text, index) => ({ text, index })),
+    usage: { prompt_tokens: 6, completion_tokens: 6, prompt_tokens_details: { cached_tokens: 2 } },
+  });
+  const id = answer.headers.get("x-request-id");
+  const asked = it.backend.requests.map(({ id, choice, prompt }) => [id, choice, prompt.kind]);
+  expect(asked).toHaveLength(4);
+  expect(asked).toEqual(
+    expect.arrayContaining([
+      [id, 0, "text"],
+      [`${id}/1`, 1, "tokens"],
+      [`${id}/2`, 0, "text"],
+      [`${id}/3`, 1, "tokens"],
+    ]),
+  );
+  await eventually(() => it.log.length === 1);
+  expect(it.log[0]).toMatchObject({ promptTokens: 6, completionTokens: 6 });
+});

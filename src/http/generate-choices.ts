@@ -5,22 +5,24 @@ import type { ChoiceEvent, GenerationEvent, GenerationRequest, Prompt } from "..
 import { MergedStreams } from "./merged-streams.ts";
 
 /** What a client asks for at once. */
-export interface Asked {
+interface Asked {
   readonly request: GenerationRequest;
-  /** How many answers to it, at least one. */
+  /** It is asked with each of these. */
+  readonly prompts: readonly Prompt[];
+  /** How many answers to each, at least one. */
   readonly choices: number;
 }
 
 type Place = Omit<ChoiceEvent, "event">;
 
 /**
- * All answers that a client asked for, as one stream. The first answer's prompt is rendered; the others begin with its
- * tokens, so that they have the same prompt, and the scheduler computes it once. Nothing is said before all of them
+ * All answers that a client asked for, as one stream. For its first answer a prompt is rendered; the others begin with
+ * those tokens, so that they have the same prompt, and the scheduler computes it once. Nothing is said before all of them
  * were admitted: what is refused is refused whole. The end of one that fails is the end of all.
  */
 export async function* generateChoices(
   backend: Pick<Backend, "generate">,
-  { request, choices }: Asked,
+  { request, prompts, choices }: Asked,
   signal: AbortSignal,
 ): AsyncGenerator<ChoiceEvent, void> {
   const begun = systemClock.now();
@@ -28,26 +30,28 @@ export async function* generateChoices(
   setMaxListeners(0, scope.signal); // each answer listens, and Node warns of more than ten
   const onAbort = (): void => scope.abort(signal.reason);
   const streams = new MergedStreams<Place, GenerationEvent>();
-  const begin = (place: Place, over: Partial<GenerationRequest>): void =>
-    streams.add(place, backend.generate({ ...request, ...over }, scope.signal));
-  const beginOthers = (ids: readonly number[]): void => {
+  const begin = (place: Place, over: Partial<GenerationRequest>): void => {
+    const { index, choice } = place;
+    const id = index === 0 ? request.id : `${request.id}/${index}`;
+    streams.add(place, backend.generate({ ...request, id, choice, ...over }, scope.signal));
+  };
+  const beginOthers = (first: number, ids: readonly number[]): void => {
     const prompt: Prompt = { kind: "tokens", ids };
     const timeoutMs = timeLeft(request.timeoutMs, systemClock.now() - begun);
-    for (let choice = 1; choice < choices; choice++)
-      begin({ index: choice, choice }, { id: `${request.id}/${choice}`, choice, prompt, timeoutMs });
+    for (let choice = 1; choice < choices; choice++) begin({ index: first + choice, choice }, { prompt, timeoutMs });
   };
 
   if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort, { once: true });
   const held: ChoiceEvent[] = [];
-  let notAdmitted = choices;
+  let notAdmitted = prompts.length * choices;
   try {
-    begin({ index: 0, choice: 0 }, {});
+    prompts.forEach((prompt, at) => begin({ index: at * choices, choice: 0 }, { prompt }));
     for (let said = await streams.next(); said !== undefined; said = await streams.next()) {
       const { key, item: event } = said;
       if (event.type === "admitted") {
         notAdmitted--;
-        if (key.choice === 0) beginOthers(event.promptTokens);
+        if (key.choice === 0) beginOthers(key.index, event.promptTokens);
       }
       held.push({ ...key, event });
       if (notAdmitted === 0) yield* held.splice(0);

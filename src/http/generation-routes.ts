@@ -47,8 +47,9 @@ interface Serving {
 /** A request that is being answered. */
 interface Run {
   readonly events: AsyncIterable<ChoiceEvent>;
-  readonly choices: number;
-  readonly logprobs: boolean;
+  /** How many there are. */
+  readonly answers: number;
+  readonly options: StreamOptions;
   readonly signal: AbortSignal;
   readonly record: RequestRecord;
 }
@@ -67,8 +68,8 @@ export function addGenerationRoutes(server: FastifyInstance, serving: Serving): 
         const signal = scopes.scopeFor(reply);
         const run = {
           events: generateChoices(backend, parsed, signal),
-          choices: parsed.choices,
-          logprobs: parsed.request.logprobs !== undefined,
+          answers: parsed.prompts.length * parsed.choices,
+          options: optionsOf(parsed),
           signal,
           record: request.record,
         };
@@ -76,7 +77,7 @@ export function addGenerationRoutes(server: FastifyInstance, serving: Serving): 
         const { slowClientTimeout, ssePingInterval } = settings();
         const patience = { slowMs: 1000 * slowClientTimeout, pingMs: 1000 * ssePingInterval };
         const open = () => new SseResponse(reply, patience);
-        await stream(run, open, api.stream(header, { includeUsage: parsed.includeUsage, logprobs: run.logprobs }));
+        await stream(run, open, api.stream(header, run.options));
         return reply;
       },
     });
@@ -100,8 +101,17 @@ function fixedOf({ id, identity, headers, body }: FastifyRequest, { models, sett
 /** Of a header that is sent twice Node makes one text, which then is none of those accepted. */
 const textOf = (header: string | string[] | undefined) => header?.toString();
 
-async function collect({ events, choices, logprobs, signal, record }: Run): Promise<WholeAnswer> {
-  const collectors = Array.from({ length: choices }, () => new ChoiceCollector(logprobs));
+function optionsOf({ request, choices, echo, includeUsage }: ParsedRequest): StreamOptions {
+  const texts = echo.flatMap((text) => Array.from({ length: choices }, () => text));
+  return { includeUsage, logprobs: request.logprobs !== undefined, echo: texts };
+}
+
+async function collect({ events, answers, options, signal, record }: Run): Promise<WholeAnswer> {
+  const { logprobs, echo } = options;
+  const collectors = Array.from(
+    { length: answers },
+    (_, index) => new ChoiceCollector({ logprobs, before: echo[index] }),
+  );
   const total = new TotalUsage();
   try {
     for await (const said of events) {
@@ -109,7 +119,7 @@ async function collect({ events, choices, logprobs, signal, record }: Run): Prom
       total.note(said);
       collectors[said.index]!.note(said.event);
     }
-    if (total.finished < choices) throw unfinished();
+    if (total.finished < answers) throw unfinished();
     return { choices: collectors.map(({ whole }) => whole), usage: total.usage };
   } catch (thrown) {
     throw failureOf(thrown, signal);
@@ -118,7 +128,7 @@ async function collect({ events, choices, logprobs, signal, record }: Run): Prom
 
 /** Sends the head with the first event, so that what fails before it is answered with its status. */
 async function stream(run: Run, open: () => SseResponse, format: StreamFormat): Promise<void> {
-  const { events, choices, signal, record } = run;
+  const { events, answers, signal, record } = run;
   const total = new TotalUsage();
   let response: SseResponse | undefined;
   try {
@@ -129,7 +139,7 @@ async function stream(run: Run, open: () => SseResponse, format: StreamFormat): 
       response.write(format.event(said));
       if (response.full) await response.drained();
     }
-    if (total.finished < choices) throw unfinished();
+    if (total.finished < answers) throw unfinished();
     response?.end(format.end(total.usage));
   } catch (thrown) {
     const error = failureOf(thrown, signal);

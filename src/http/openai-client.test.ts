@@ -84,6 +84,18 @@ test("the official client reads choices and logprobs, whole and as a stream", as
   });
 });
 
+test("the official client reads answers to several prompts behind their echo", async () => {
+  await using it = await startServer(likely);
+  const asked = { model, prompt: ["a ", "b "], n: 2, echo: true };
+  const whole = await clientOf(it).completions.create(asked);
+  const expected = ["a choice 0 👋", "a choice 1 👋", "b choice 0 👋", "b choice 1 👋"];
+  expect(whole.choices.map(({ text }) => text)).toEqual(expected);
+  const streamed = ["", "", "", ""];
+  for await (const { choices } of await clientOf(it).completions.create({ ...asked, stream: true }))
+    for (const { index, text } of choices) streamed[index] += text;
+  expect(streamed).toEqual(expected);
+});
+
 test("the official client understands errors, before and after the first event", async () => {
   await using it = await startServer(fails(failure("engine_failed", { problem: "it died" }), "Hel"));
   const client = clientOf(it);

@@ -25,12 +25,14 @@ interface WholeChoice {
 
 /** Collects the stream of one choice. */
 export class ChoiceCollector {
-  #text = "";
+  #text: string;
   #reason: FinishReason = "stop";
   readonly #tokens: AnswerLogprobs | undefined;
   readonly #placed: PlacedLogprobs[] = [];
 
-  constructor(logprobs: boolean) {
+  /** `before`: what stands before the text. */
+  constructor({ logprobs, before = "" }: { readonly logprobs: boolean; readonly before?: string | undefined }) {
+    this.#text = before;
     this.#tokens = logprobs ? new AnswerLogprobs() : undefined;
   }
 
@@ -52,6 +54,8 @@ export class ChoiceCollector {
 export interface StreamOptions {
   readonly includeUsage: boolean;
   readonly logprobs: boolean;
+  /** What stands before each text, by index; empty = nothing. Only of completions. */
+  readonly echo: readonly string[];
 }
 
 /** Writes a stream as server-sent events. */

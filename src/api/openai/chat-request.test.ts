@@ -47,7 +47,9 @@ test("what is left out, or null, has OpenAI's defaults", () => {
       stop: [],
       ignoreEos: false,
     },
+    prompts: [{ kind: "chat", messages }],
     choices: 1,
+    echo: [],
     stream: false,
     includeUsage: false,
   });

@@ -66,7 +66,7 @@ export function parseChat(body: unknown, fixed: Fixed): ParsedRequest {
   const maxTokens = oneName(fields, "max_tokens", "max_completion_tokens") ?? fixed.defaults.maxTokens;
   const messages = withSystem(fields.messages.map(toMessage), fixed.defaults.system);
   const logprobs = topOf(fields);
-  return toParsedRequest(fields, { prompt: { kind: "chat", messages }, maxTokens, logprobs }, fixed);
+  return toParsedRequest(fields, { prompts: [{ kind: "chat", messages }], maxTokens, logprobs }, fixed);
 }
 
 type LogprobFields = Pick<z.infer<typeof chatRequest>, "logprobs" | "top_logprobs">;

@@ -7,8 +7,8 @@ import { logitBiasField } from "./logit-bias.ts";
 import { laneOf, priorityField, timeoutField, timeoutOf, type SchedulingHeaders } from "./scheduling-fields.ts";
 
 const most32Bits = 2 ** 31 - 1;
-/** Answers of one request. */
-const mostChoices = 128;
+/** Answers of one request, to all its prompts together. */
+export const mostChoices = 128;
 const stopLength = "a string of 1 to 1000 characters";
 const stopText = text(stopLength).min(1, stopLength).max(1000, stopLength);
 const stopAccepted = `${stopLength}, or an array of up to 16 of them`;
@@ -69,15 +69,20 @@ export interface Fixed {
 
 /** A valid request, and how its answer is to be written. */
 export interface ParsedRequest {
+  /** Its prompt is the first one. */
   readonly request: GenerationRequest;
-  /** How many answers to it are wanted. */
+  readonly prompts: readonly Prompt[];
+  /** How many answers to each prompt are wanted. */
   readonly choices: number;
+  /** What stands before the text of each answer, by prompt; empty = nothing. */
+  readonly echo: readonly string[];
   readonly stream: boolean;
   readonly includeUsage: boolean;
 }
 
 interface Specific {
-  readonly prompt: Prompt;
+  readonly prompts: readonly [Prompt, ...Prompt[]];
+  readonly echo?: readonly string[];
   readonly maxTokens: number | undefined;
   readonly logprobs: number | undefined;
 }
@@ -98,7 +103,7 @@ export function toParsedRequest(fields: CommonFields, specific: Specific, fixed:
       tenant: fixed.tenant,
       lane: laneOf(fields.priority, fixed),
       timeoutMs: timeoutOf(fields.timeout, fixed),
-      prompt: specific.prompt,
+      prompt: specific.prompts[0],
       choice: 0,
       maxTokens: specific.maxTokens,
       logprobs: specific.logprobs,
@@ -106,7 +111,9 @@ export function toParsedRequest(fields: CommonFields, specific: Specific, fixed:
       stop: typeof fields.stop === "string" ? [fields.stop] : (fields.stop ?? fixed.defaults.stop ?? []),
       ignoreEos: fields.ignore_eos ?? false,
     },
+    prompts: specific.prompts,
     choices: fields.n ?? 1,
+    echo: specific.echo ?? [],
     stream,
     includeUsage: fields.stream_options?.include_usage ?? false,
   };

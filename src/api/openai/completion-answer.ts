@@ -24,11 +24,14 @@ export function formatCompletion(header: AnswerHeader, { choices, usage }: Whole
   };
 }
 
-/** The same as a stream: of each choice chunks with text, one with the reason; perhaps usage, `[DONE]`. */
+/** The same as a stream: of each choice perhaps its prompt, chunks with text, one with the reason; perhaps usage, `[DONE]`. */
 export function completionStream(header: AnswerHeader, options: StreamOptions): StreamFormat {
   const parts = {
     head: openJson(common(header)),
-    opening: () => "",
+    opening: (index: number) => {
+      const text = options.echo[index];
+      return text === undefined ? "" : JSON.stringify({ text, index, logprobs: null, finish_reason: null });
+    },
     choice: (index: number) => ['{"text":', `,"index":${index},"logprobs":`, ',"finish_reason":null}'] as const,
     logprobs: completionLogprobs,
     lastChoice: (index: number, reason: string) =>

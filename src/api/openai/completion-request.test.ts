@@ -6,14 +6,21 @@ import { someFixed } from "./testing.ts";
 const fixed = someFixed();
 const parse = (body: object) => parseCompletion(body, fixed).request;
 
+const text = (text: string) => ({ kind: "text", text });
+const tokens = (...ids: number[]) => ({ kind: "tokens", ids });
+
 test.each([
-  ["Once", { kind: "text", text: "Once" }],
-  [["Once"], { kind: "text", text: "Once" }],
-  ["", { kind: "text", text: "" }],
-  [[1, 2], { kind: "tokens", ids: [1, 2] }],
-  [[[1, 2]], { kind: "tokens", ids: [1, 2] }],
-])("prompt %j", (prompt, expected) => {
-  expect(parse({ prompt }).prompt).toEqual(expected);
+  ["Once", text("Once")],
+  [["Once"], text("Once")],
+  ["", text("")],
+  [[1, 2], tokens(1, 2)],
+  [[[1, 2]], tokens(1, 2)],
+  [["a", "b"], text("a"), text("b")],
+  [[[1], [2, 3]], tokens(1), tokens(2, 3)],
+  [Array(128).fill("a"), ...Array(128).fill(text("a"))],
+])("prompt %j", (prompt, ...expected) => {
+  const { request, prompts } = parseCompletion({ prompt }, fixed);
+  expect([request.prompt, prompts]).toEqual([expected[0], expected]);
 });
 
 test.each([
@@ -22,8 +29,8 @@ test.each([
   [7, "invalid_value", "prompt"],
   [[], "invalid_value", "prompt"],
   [[[]], "invalid_value", "prompt"],
-  [["a", "b"], "unsupported_field", "prompt"],
-  [[[1], [2]], "unsupported_field", "prompt"],
+  [Array(129).fill("a"), "invalid_value", "prompt"],
+  [["a", [1]], "invalid_value", "prompt"],
   [[1, "a"], "invalid_value", "prompt"],
   [[-1], "invalid_value", "prompt"],
   [[[1, 1.5]], "invalid_value", "prompt[0][1]"],
@@ -32,7 +39,9 @@ test.each([
 });
 
 test.each([
-  [{ echo: true }, "echo"],
+  [{ echo: true, logprobs: 0 }, "echo"],
+  [{ echo: true, prompt: ["a", "b"], logprobs: 1 }, "echo"],
+  [{ echo: true, prompt: [1] }, "echo"],
   [{ suffix: "b" }, "suffix"],
   [{ best_of: 2 }, "best_of"],
 ])("%j is refused by name", (over, param) => {
@@ -42,6 +51,18 @@ test.each([
 test("an answer has 16 tokens unless asked otherwise, as OpenAI's", () => {
   expect(parse({ prompt: "a" }).maxTokens).toBe(16);
   expect(parse({ prompt: "a", max_tokens: 500, echo: false, suffix: null, best_of: 1 }).maxTokens).toBe(500);
+});
+
+test("prompts and answers to each are at most 128 answers", () => {
+  const ask = (prompts: number, n: number) => parseCompletion({ prompt: Array(prompts).fill("a"), n }, fixed);
+  expect([ask(64, 2), ask(1, 128)].map(({ choices }) => choices)).toEqual([2, 128]);
+  const message = "'prompt' is an array of 65, with 2 answers to each; accepted: up to 128 answers in all";
+  expect(() => ask(65, 2)).toThrow(expect.objectContaining({ code: "invalid_value", param: "prompt", message }));
+});
+
+test("an echo is the text of each prompt", () => {
+  expect(parseCompletion({ prompt: ["a", "b"], n: 2, echo: true }, fixed).echo).toEqual(["a", "b"]);
+  expect(parseCompletion({ prompt: ["a", "b"], echo: false }, fixed).echo).toEqual([]);
 });
 
 test("logprobs are a number of tokens", () => {

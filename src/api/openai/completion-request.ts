@@ -2,30 +2,25 @@ import * as z from "zod";
 import { failure } from "../../core/errors.ts";
 import type { Prompt } from "../../core/generation.ts";
 import { checkBody } from "./check-body.ts";
-import { commonFields, toParsedRequest, type Fixed, type ParsedRequest } from "./common-fields.ts";
-import { integerFrom, listOf, objectOf, oneOf, refused, text } from "./fields.ts";
+import { commonFields, mostChoices, toParsedRequest, type Fixed, type ParsedRequest } from "./common-fields.ts";
+import { flag, integerFrom, listOf, objectOf, oneOf, refused, text } from "./fields.ts";
 import { mostTop } from "./logprobs.ts";
 
 /** OpenAI's default for completions; chat has none. */
 const defaultMaxTokens = 16;
 
 const tokenIds = listOf(integerFrom(0, 2 ** 31 - 1, "a token id"), "an array of token ids");
-const prompts = "a string, an array of token ids, or an array with one of these";
+const acceptedPrompts = "a string, an array of token ids, or an array of strings or of such arrays";
 
 /** Every field that OpenAI documents for completions, and ours. Exported for the test that compares. */
 export const completionFields = {
   ...commonFields,
   prompt: z.union(
-    [
-      text(),
-      tokenIds,
-      listOf(text(), "an array with one string"),
-      listOf(tokenIds, "an array with one array of token ids"),
-    ],
-    prompts,
+    [text(), tokenIds, listOf(text(), "an array of strings"), listOf(tokenIds, "an array of arrays of token ids")],
+    acceptedPrompts,
   ),
-  best_of: refused("one answer per request; accepted: 1", oneOf(1)),
-  echo: refused("the prompt is not repeated", oneOf(false)),
+  best_of: refused("answers are not ranked, 'n' gives all of them; accepted: 1", oneOf(1)),
+  echo: flag(),
   logprobs: integerFrom(0, mostTop.completion).nullish(),
   suffix: refused("text cannot be inserted", oneOf("")),
 };
@@ -35,16 +30,35 @@ const completionRequest = objectOf(completionFields, "a JSON object");
 /** The body of `POST /v1/completions` in our words. Throws a MillraceError that names the field at fault. */
 export function parseCompletion(body: unknown, fixed: Fixed): ParsedRequest {
   const fields = checkBody(completionRequest, body);
-  const prompt = toPrompt(fields.prompt);
+  const prompts = toPrompts(fields.prompt);
+  const choices = fields.n ?? 1;
+  if (prompts.length * choices > mostChoices) {
+    const value = `an array of ${prompts.length}, with ${choices} answers to each`;
+    throw failure("invalid_value", { field: "prompt", value, accepted: `up to ${mostChoices} answers in all` });
+  }
+  const logprobs = fields.logprobs ?? undefined;
+  const echo = fields.echo === true ? echoOf(prompts, logprobs) : [];
   const maxTokens = fields.max_tokens ?? fixed.defaults.maxTokens ?? defaultMaxTokens;
-  return toParsedRequest(fields, { prompt, maxTokens, logprobs: fields.logprobs ?? undefined }, fixed);
+  return toParsedRequest(fields, { prompts, echo, maxTokens, logprobs }, fixed);
 }
 
-function toPrompt(prompt: string | string[] | number[] | number[][]): Prompt {
-  if (typeof prompt === "string") return { kind: "text", text: prompt };
-  const [first, ...others] = prompt;
-  if (typeof first === "number") return { kind: "tokens", ids: prompt as number[] };
-  if (others.length > 0)
-    throw failure("unsupported_field", { field: "prompt", problem: `one prompt per request, not ${prompt.length}` });
-  return typeof first === "string" ? { kind: "text", text: first } : { kind: "tokens", ids: first! };
+function toPrompts(prompt: string | string[] | number[] | number[][]): readonly [Prompt, ...Prompt[]] {
+  if (typeof prompt === "string") return [{ kind: "text", text: prompt }];
+  if (typeof prompt[0] === "number") return [{ kind: "tokens", ids: prompt as number[] }];
+  const prompts = (prompt as (string | number[])[]).map((one): Prompt =>
+    typeof one === "string" ? { kind: "text", text: one } : { kind: "tokens", ids: one },
+  );
+  return prompts as [Prompt, ...Prompt[]]; // no array is empty
+}
+
+function echoOf(prompts: readonly Prompt[], logprobs: number | undefined): string[] {
+  const field = "echo";
+  if (logprobs !== undefined) {
+    const problem = "of the prompt's own tokens there are no probabilities; leave out 'logprobs'";
+    throw failure("unsupported_field", { field, problem });
+  }
+  return prompts.map((prompt) => {
+    if (prompt.kind === "text") return prompt.text;
+    throw failure("unsupported_field", { field, problem: "only a prompt that is a string is repeated" });
+  });
 }

@@ -8,6 +8,8 @@ export interface ModelInfo {
   readonly created: number;
   /** Tokens of context that one request may use, prompt and answer together; undefined until loaded. */
   readonly contextLength: number | undefined;
+  /** Requests that it may have at once, those that wait included; missing = not known yet, or any number. */
+  readonly mostRequests?: number | undefined;
 }
 
 export type BackendStatus =

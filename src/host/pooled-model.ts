@@ -86,7 +86,10 @@ export class PooledModel implements ServedModel, Occupant {
   }
 
   get model(): ModelInfo {
-    return { id: this.id, created: this.#created, contextLength: this.#contextLength };
+    const { replicas, scheduling } = this.#spec;
+    const { slots } = this.loaded?.claim.load.plan ?? {};
+    const mostRequests = slots && replicas * (slots + scheduling.maxQueuedRequests);
+    return { id: this.id, created: this.#created, contextLength: this.#contextLength, mostRequests };
   }
 
   get defaults(): RequestDefaults {

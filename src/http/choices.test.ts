@@ -122,3 +122,18 @@ test("prompts are answered one by one, the answers to the first one first; usage
   await eventually(() => it.log.length === 1);
   expect(it.log[0]).toMatchObject({ promptTokens: 6, completionTokens: 6 });
 });
+
+test.each([
+  [{ n: 101 }, "n", "'n' is 101; accepted: up to 100 answers in all"],
+  [
+    { prompt: Array(34).fill("a") },
+    "prompt",
+    "'prompt' is an array of 34, with 3 answers to each; accepted: up to 100",
+  ],
+])("more answers than the server ever takes are no reason to come again: %j", async (over, param, words) => {
+  await using it = await startServer(counts);
+  const answer = await ask(it.url, over);
+  expect(answer.status).toBe(400);
+  expect(await answer.json()).toMatchObject({ error: { param, message: expect.stringContaining(words) } });
+  expect((await ask(it.url, { n: 100 })).status).toBe(200);
+});

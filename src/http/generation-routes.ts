@@ -13,6 +13,8 @@ import type { Fixed, ParsedRequest } from "../api/openai/common-fields.ts";
 import { completionStream, formatCompletion } from "../api/openai/completion-answer.ts";
 import { parseCompletion } from "../api/openai/completion-request.ts";
 import { formatError } from "../api/openai/error-body.ts";
+import type { ModelInfo } from "../core/backend.ts";
+import { failure } from "../core/errors.ts";
 import type { ChoiceEvent } from "../core/generation.ts";
 import { newSeed } from "../core/ids.ts";
 import type { Models } from "../core/models.ts";
@@ -64,6 +66,7 @@ export function addGenerationRoutes(server: FastifyInstance, serving: Serving): 
         const parsed = api.parse(request.body, fixedOf(request, serving));
         const { model } = parsed.request;
         const backend = findModel(models, model);
+        refuseTooMany(parsed, backend.model);
         const header = { requestId: request.id, created: Math.floor(Date.now() / 1000), model };
         const signal = scopes.scopeFor(reply);
         const run = {
@@ -100,6 +103,15 @@ function fixedOf({ id, identity, headers, body }: FastifyRequest, { models, sett
 
 /** Of a header that is sent twice Node makes one text, which then is none of those accepted. */
 const textOf = (header: string | string[] | undefined) => header?.toString();
+
+/** What could never be served must not be told to come again later. */
+function refuseTooMany({ prompts, choices }: ParsedRequest, { mostRequests = Infinity }: ModelInfo): void {
+  if (prompts.length * choices <= mostRequests) return;
+  const accepted = `up to ${mostRequests} answers in all: as many requests may run and wait at once`;
+  const severalPrompts = prompts.length > 1;
+  const value = severalPrompts ? `an array of ${prompts.length}, with ${choices} answers to each` : `${choices}`;
+  throw failure("invalid_value", { field: severalPrompts ? "prompt" : "n", value, accepted });
+}
 
 function optionsOf({ request, choices, echo, includeUsage }: ParsedRequest): StreamOptions {
   const texts = echo.flatMap((text) => Array.from({ length: choices }, () => text));

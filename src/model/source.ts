@@ -1,4 +1,4 @@
-import type { HubSource, PackageSource } from "./catalogue-entry.ts";
+import type { BertSource, HubSource, PackageSource } from "./catalogue-entry.ts";
 
 /** What a source works with while it is read. */
 export interface SourceContext {
@@ -18,8 +18,9 @@ export interface SourceStream {
 }
 
 /** A short name for messages and progress: `hf:owner/repo/file@revision`, `pypi:package@version`. */
-export function sourceName(source: HubSource | PackageSource): string {
+export function sourceName(source: HubSource | PackageSource | BertSource): string {
   if (source.kind === "hf") return `hf:${source.repo}/${source.path}@${source.revision.slice(0, 8)}`;
+  if (source.kind === "bert") return `npm:${source.package.name}@${source.package.version}`;
   const first = source.parts[0];
   const others = source.parts.length - 1;
   return `${source.kind}:${first.name}@${first.version}${others > 0 ? ` and ${others} more` : ""}`;

@@ -2,19 +2,17 @@ import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
+import type { BertFiles } from "./bert-conversion.ts";
 import { tensorTypes } from "./ggml-types.ts";
+import { array, encodeValue, text, u32, u64, type GgufValue as WrittenValue } from "./gguf-encoding.ts";
 import { HeaderReader } from "./header-reader.ts";
 import { readMetadata } from "./metadata.ts";
 import { alignUp, readTensorInfos, type TensorInfo } from "./tensors.ts";
 
-/** Values of a synthetic GGUF file by the format's names for their types. */
+/** Values of a synthetic GGUF file by the format's names for their types: more of them than we write. */
 export type GgufValue =
-  | { readonly u32: number }
+  | WrittenValue
   | { readonly u64: bigint }
-  | { readonly f32: number }
-  | { readonly bool: boolean }
-  | { readonly text: string }
-  | { readonly texts: readonly string[] }
   | { readonly u32s: readonly number[] }
   | { readonly bools: readonly boolean[] }
   /** Type number and payload as they are. */
@@ -104,30 +102,14 @@ function tensorBytes({ dimensions, type = 0 }: GgufTensor): number {
 }
 
 function valueBytes(value: GgufValue): Buffer {
-  if ("u32" in value) return Buffer.concat([u32(4), u32(value.u32)]);
   if ("u64" in value) return Buffer.concat([u32(10), u64(value.u64)]);
-  if ("bool" in value) return Buffer.concat([u32(7), Buffer.of(Number(value.bool))]);
-  if ("text" in value) return Buffer.concat([u32(8), text(value.text)]);
-  if ("texts" in value) return array(8, value.texts.map(text));
   if ("u32s" in value) return array(4, value.u32s.map(u32));
-  if ("bools" in value)
-    return array(
-      7,
-      value.bools.map((item) => Buffer.of(Number(item))),
-    );
   if ("raw" in value) return Buffer.concat([u32(value.raw[0]), value.raw[1]]);
-  const float = Buffer.alloc(4);
-  float.writeFloatLE(value.f32);
-  return Buffer.concat([u32(6), float]);
-}
-
-function array(type: number, items: readonly Buffer[]): Buffer {
-  return Buffer.concat([u32(9), u32(type), u64(BigInt(items.length)), ...items]);
-}
-
-function text(value: string): Buffer {
-  const bytes = Buffer.from(value, "utf8");
-  return Buffer.concat([u64(BigInt(bytes.length)), bytes]);
+  if (!("bools" in value)) return encodeValue(value);
+  return array(
+    7,
+    value.bools.map((item) => Buffer.of(Number(item))),
+  );
 }
 
 function u16(value: number): Buffer {
@@ -136,16 +118,60 @@ function u16(value: number): Buffer {
   return bytes;
 }
 
-function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value);
-  return bytes;
+/** A safetensors file of F16 numbers, all 1, with an entry about itself as Python writes it. */
+export function safetensorsOf(shapes: Readonly<Record<string, readonly number[]>>): Buffer {
+  const header: Record<string, unknown> = { __metadata__: { format: "pt" } };
+  let end = 0;
+  for (const [name, shape] of Object.entries(shapes)) {
+    const begin = end;
+    end += shape.reduce((product, size) => product * size, 2);
+    header[name] = { dtype: "F16", shape, data_offsets: [begin, end] };
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const one = Buffer.of(0x00, 0x3c);
+  return Buffer.concat([u64(BigInt(json.length)), json, Buffer.alloc(end, one)]);
 }
 
-function u64(value: bigint): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64LE(BigInt.asUintN(64, value));
-  return bytes;
+/** The files of a BERT of one layer, 4 wide, with 8 tokens; not all of its tensors. */
+export function tinyBert(): BertFiles {
+  const config = {
+    model_type: "bert",
+    hidden_act: "gelu",
+    hidden_size: 4,
+    intermediate_size: 8,
+    layer_norm_eps: 1e-12,
+    max_position_embeddings: 16,
+    num_attention_heads: 2,
+    num_hidden_layers: 1,
+    type_vocab_size: 2,
+    vocab_size: 8,
+  };
+  const special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+  const words = [...special, "run", "##ning", "[unused1]"];
+  const tokenizer = {
+    added_tokens: special.map((content, id) => ({ id, content, special: true })),
+    normalizer: { type: "BertNormalizer", lowercase: true },
+    model: {
+      type: "WordPiece",
+      continuing_subword_prefix: "##",
+      vocab: Object.fromEntries(words.map((word, id) => [word, id])),
+    },
+  };
+  const layer = "encoder.layer.0";
+  const weights = safetensorsOf({
+    "embeddings.word_embeddings.weight": [8, 4],
+    "embeddings.position_embeddings.weight": [16, 4],
+    "embeddings.token_type_embeddings.weight": [2, 4],
+    "embeddings.LayerNorm.weight": [4],
+    "embeddings.LayerNorm.bias": [4],
+    [`${layer}.attention.self.query.weight`]: [4, 4],
+    [`${layer}.attention.output.LayerNorm.bias`]: [4],
+    [`${layer}.intermediate.dense.weight`]: [8, 4],
+    [`${layer}.output.dense.weight`]: [4, 8],
+    [`${layer}.output.LayerNorm.weight`]: [4],
+    "pooler.dense.weight": [4, 4],
+  });
+  return { config: Buffer.from(JSON.stringify(config)), tokenizer: Buffer.from(JSON.stringify(tokenizer)), weights };
 }
 
 /** A zip archive without compression. */

@@ -1,7 +1,12 @@
 import { join } from "node:path";
 import { resolveModel } from "../src/model/resolve-model.ts";
 
-const names = { smollm2: "smollm2-135m-instruct", gemma3: "gemma-3-270m", tinyllama: "tinyllama-1.1b-chat" } as const;
+const names = {
+  smollm2: "smollm2-135m-instruct",
+  gemma3: "gemma-3-270m",
+  tinyllama: "tinyllama-1.1b-chat",
+  minilm: "all-minilm-l6-v2",
+} as const;
 
 /** Path of a real model, pulled once into `.cache/models` and kept there for later runs. */
 export async function testModel(model: keyof typeof names): Promise<string> {

@@ -8,6 +8,8 @@ export interface ExecutionPlan {
   /** Path of the GGUF file; for the fake engine a name. */
   readonly modelFile: string;
   readonly task: "generate" | "embed" | "rank";
+  /** Embed: what makes one vector of those of a text's tokens; `model` = as its file says. */
+  readonly pooling: "model" | "mean" | "cls" | "last";
   /** Threads for decode steps and for batches with a prefill. */
   readonly threads: number;
   readonly batchThreads: number;
@@ -47,6 +49,7 @@ export function defaultPlan(modelFile: string, threads: number): ExecutionPlan {
   return {
     modelFile,
     task: "generate",
+    pooling: "model",
     threads,
     batchThreads: threads,
     poll: 1, // 1-8 ms: from one step to the next, and not into the steps of another engine

@@ -18,6 +18,7 @@ const planSchema = z
   .object({
     modelFile: z.string(),
     task: z.enum(["generate", "embed", "rank"]),
+    pooling: z.enum(["model", "mean", "cls", "last"]),
     threads: z.int().positive(),
     batchThreads: z.int().positive(),
     poll: z.number(),

@@ -1,28 +1,16 @@
-import { closeSync, writeSync } from "node:fs";
-import { failure } from "../../core/errors.ts";
 import type { ExecutionPlan } from "../../core/execution-plan.ts";
-import type { Batch, BatchItem, Capabilities, Engine, EngineInfo, SavedSequence, StepOutput } from "../engine.ts";
+import type { Batch, Capabilities, Engine, EngineInfo, SavedSequence, StepOutput } from "../engine.ts";
 import type { Vocabulary, VocabularyHandle } from "../vocabulary.ts";
 import { checkBatch } from "./check-batch.ts";
 import { FakeVocabulary } from "./fake-vocabulary.ts";
 import { Language } from "./language.ts";
 import { parseFakeOptions, type FakeOptions } from "./options.ts";
-import { pause } from "./pause.ts";
 import { Rows, rowsOf } from "./rows.ts";
 import { Script } from "./script.ts";
 import { SlotMemory } from "./slot-memory.ts";
+import { pretendToLoad, Steps } from "./steps.ts";
 
 const trainedContext = 32_768;
-/** File descriptor of an engine process's pipe to its server. */
-const channel = 3;
-
-const crashes: Readonly<Record<FakeOptions["crash"], () => void>> = {
-  kill: () => process.kill(process.pid, "SIGKILL"),
-  abort: () => process.abort(),
-  segv: () => process.kill(process.pid, "SIGSEGV"),
-  garbage: () => writeSync(channel, '{"type":"step","events":[{"id":7}\n'),
-  hangup: () => closeSync(channel),
-};
 
 /**
  * An engine without a model, in the same process and with the same rules: it says words that depend on the tokens
@@ -36,14 +24,7 @@ export function openFakeEngine(
   onProgress: (fraction: number) => void = () => {},
 ): Engine {
   const parsed = parseFakeOptions(options);
-  const never = new Uint8Array(1);
-  for (let part = 0; part < 10; part++) {
-    onProgress(part / 10);
-    pause(parsed.loadMs / 10, never);
-  }
-  if (parsed.loadFails)
-    throw failure("invalid_model_file", { file: plan.modelFile, problem: "the fake engine was told to fail" });
-  onProgress(1);
+  pretendToLoad(plan.modelFile, parsed, onProgress);
   return new FakeEngine(plan, { ...parsed, text: options });
 }
 
@@ -72,7 +53,7 @@ class FakeEngine implements Engine {
   readonly #language: Language;
   readonly #slots: readonly SlotMemory[];
   readonly #rows: Rows;
-  #steps = 0;
+  readonly #steps: Steps;
   #closed = false;
 
   constructor(plan: ExecutionPlan, options: FakeOptions & { text: string }) {
@@ -94,16 +75,17 @@ class FakeEngine implements Engine {
     const shape = { capacity: contextPerSlot, seed: options.seed, capabilities };
     this.#slots = Array.from({ length: plan.slots }, () => new SlotMemory(shape));
     this.#rows = new Rows(plan.outputs, this.vocabulary.size);
+    this.#steps = new Steps(options);
   }
 
   step(batch: Batch): StepOutput {
     this.#checkOpen();
     checkBatch(batch, { plan: this.plan, vocabularySize: this.vocabulary.size, held: (slot) => this.held(slot) });
     this.#rows.begin();
-    this.#steps++;
-    this.#crashIfTold(batch);
-    if (this.#steps === this.#options.noRoomAtStep || !this.#fits(batch)) return withoutLogits("no-room");
-    const passed = pause(this.#costOf(batch), this.abortFlag);
+    this.#steps.begin(batch.map(({ tokens, from, count }) => tokens.subarray(from, from + count)));
+    if (this.#steps.count === this.#options.noRoomAtStep || !this.#fits(batch)) return withoutLogits("no-room");
+    const tokens = batch.reduce((sum, item) => sum + item.count, 0);
+    const passed = this.#steps.compute({ tokens, sequences: batch.length }, this.abortFlag);
     return passed < 1 ? this.#abandon(batch, passed) : this.#complete(batch);
   }
 
@@ -152,14 +134,6 @@ class FakeEngine implements Engine {
     return batch.every((item) => item.from + item.count <= this.info.contextPerSlot);
   }
 
-  #costOf(batch: Batch): number {
-    const { stepMs, prefillUsPerToken, decodeUsPerSequence, stallAtStep } = this.#options;
-    if (this.#steps === stallAtStep) return Infinity;
-    const tokens = batch.reduce((sum, item) => sum + item.count, 0);
-    const microseconds = prefillUsPerToken * (tokens - batch.length) + decodeUsPerSequence * batch.length;
-    return stepMs + microseconds / 1000;
-  }
-
   #complete(batch: Batch): StepOutput {
     for (const item of batch) {
       const memory = this.#slot(item.slot);
@@ -180,14 +154,6 @@ class FakeEngine implements Engine {
       if (this.info.capabilities.recurrent) this.trim(slot, 0);
     }
     return withoutLogits("aborted");
-  }
-
-  #crashIfTold(batch: Batch): void {
-    const { crashAtStep, poisonToken, crash } = this.#options;
-    const computes = ({ tokens, from, count }: BatchItem) => tokens.subarray(from, from + count).includes(poisonToken);
-    if (this.#steps !== crashAtStep && !(poisonToken > 0 && batch.some(computes))) return;
-    writeSync(2, `fake engine: crashes at step ${this.#steps}, as told\n`);
-    crashes[crash]();
   }
 }
 

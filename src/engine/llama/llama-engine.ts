@@ -2,38 +2,21 @@ import type { ExecutionPlan } from "../../core/execution-plan.ts";
 import { failure } from "../../core/errors.ts";
 import type { Batch, Capabilities, Engine, EngineInfo, SavedSequence, StepOutput } from "../engine.ts";
 import type { Vocabulary, VocabularyHandle } from "../vocabulary.ts";
-import { loadCpuBackend, type CpuBackend } from "./cpu-variant.ts";
 import { FlatBatch, outputsOf } from "./flat-batch.ts";
 import { openLlamaVocabulary } from "./llama-vocabulary.ts";
-import { loadModel, newContext } from "./load-model.ts";
+import { libraryInfo, withLoadedModel, type LlamaParts } from "./llama-parts.ts";
+import { newContext } from "./load-model.ts";
 import { LogitsRows } from "./logits-rows.ts";
 import { decodeResults } from "./native-constants.ts";
 import { addressOf, type Native, type Pointer } from "./native.ts";
-import { findLibrary, openLibrary, platformDirectory } from "./platform-library.ts";
 import { SequenceMemory } from "./sequence-memory.ts";
+import { StepThreads } from "./step-threads.ts";
 import { ThreadPools } from "./thread-pools.ts";
 
 /** Loads the plan's model on this thread. `onProgress` gets 0..1. Throws MillraceError. */
 export function openLlamaEngine(plan: ExecutionPlan, onProgress: (fraction: number) => void): Engine {
-  if (plan.task !== "generate") throw failure("engine_failed", { problem: `task '${plan.task}' is not supported` });
-  const library = findLibrary(platformDirectory());
-  const native = openLibrary(library.directory);
-  const backend = loadCpuBackend(native, library, plan.cpuVariant);
-  const model = loadModel(native, plan, { library, onProgress });
-  try {
-    return new LlamaEngine({ native, plan, backend, model, directory: library.directory });
-  } catch (error) {
-    native.freeModel(model);
-    throw error;
-  }
-}
-
-interface LlamaParts {
-  readonly native: Native;
-  readonly plan: ExecutionPlan;
-  readonly backend: CpuBackend;
-  readonly model: Pointer;
-  readonly directory: string;
+  if (plan.task !== "generate") throw failure("engine_failed", { problem: `a plan to ${plan.task} does not generate` });
+  return withLoadedModel(plan, onProgress, (parts) => new LlamaEngine(parts));
 }
 
 class LlamaEngine implements Engine {
@@ -46,23 +29,21 @@ class LlamaEngine implements Engine {
   readonly #model: Pointer;
   readonly #context: Pointer;
   readonly #pools: ThreadPools;
+  readonly #threads: StepThreads;
   readonly #memory: SequenceMemory;
   readonly #batch: FlatBatch;
   readonly #rows: LogitsRows;
-  #threadLimit: number;
-  #threads = 0;
   #open = true;
 
   /** Frees all that it made when it throws, but not the model. */
-  constructor({ native, plan, backend, model, directory }: LlamaParts) {
+  constructor(parts: LlamaParts) {
+    const { native, plan, backend, model, directory } = parts;
     const capabilities = capabilitiesOf(native, model, plan);
     const trainedContext = native.trainedContext(model);
     const contextPerSlot = Math.min(plan.contextPerSlot, trainedContext);
     this.plan = plan;
     this.info = {
-      library: `llama.cpp ${native.version}`,
-      cpuVariant: backend.variant,
-      description: describe(native, model, plan),
+      ...libraryInfo(parts, `${plan.kvLayout} ${plan.kvTypeK}/${plan.kvTypeV} KV`),
       contextPerSlot,
       trainedContext,
       capabilities,
@@ -75,11 +56,13 @@ class LlamaEngine implements Engine {
     this.#model = model;
     this.#context = newContext(native, plan, { model, contextPerSlot, abortFlag: addressOf(this.abortFlag) });
     try {
+      if (native.memory(this.#context) === null) throw encodes(plan);
       this.#pools = new ThreadPools(native, backend.backend, plan);
     } catch (error) {
       native.freeContext(this.#context);
       throw error;
     }
+    this.#threads = new StepThreads(this.#pools, this.#context, plan);
     this.#memory = new SequenceMemory(native, this.#context, { plan, capabilities });
     this.#batch = new FlatBatch({
       tokens: native.batchLimit(this.#context),
@@ -88,7 +71,6 @@ class LlamaEngine implements Engine {
       held: this.#memory.held,
     });
     this.#rows = new LogitsRows(this.vocabulary.size);
-    this.#threadLimit = plan.threads;
   }
 
   step(batch: Batch): StepOutput {
@@ -97,7 +79,8 @@ class LlamaEngine implements Engine {
     flat.fill(batch);
     for (const { from, count } of batch) if (from + count > this.info.contextPerSlot) return new LlamaOutput("no-room");
     if (batch.length === 0) return new LlamaOutput("done");
-    this.#useThreads(flat.hasPrefill);
+    // The library takes every batch of more than one token for a prefill; here decodes of many sequences are decodes.
+    this.#threads.use(flat.hasPrefill ? this.plan.batchThreads : this.plan.threads);
     const result = this.#native.decode(this.#context, flat.native);
     switch (result) {
       case decodeResults.done:
@@ -140,10 +123,7 @@ class LlamaEngine implements Engine {
   }
 
   setThreads(threads: number): void {
-    if (!(Number.isInteger(threads) && threads >= 1 && threads <= this.plan.threads)) {
-      throw failure("engine_failed", { problem: `${threads} threads, where the plan has ${this.plan.threads}` });
-    }
-    this.#threadLimit = threads;
+    this.#threads.limit(threads);
   }
 
   [Symbol.dispose](): void {
@@ -153,16 +133,6 @@ class LlamaEngine implements Engine {
     this.#native.freeContext(this.#context);
     this.#pools[Symbol.dispose]();
     this.#native.freeModel(this.#model);
-  }
-
-  /** The library takes every batch of more than one token for a prefill; here decodes of many sequences are decodes. */
-  #useThreads(prefill: boolean): void {
-    const { threads, batchThreads } = this.plan;
-    const planned = prefill ? batchThreads : threads;
-    const wanted = this.#threadLimit < threads ? Math.min(planned, this.#threadLimit) : planned;
-    if (wanted === this.#threads) return;
-    this.#pools.attach(this.#context, wanted);
-    this.#threads = wanted;
   }
 
   #requireOpen(): void {
@@ -201,8 +171,7 @@ function capabilitiesOf(native: Native, model: Pointer, plan: ExecutionPlan): Ca
   const window = Math.max(0, native.slidingWindow(model));
   const recurrent = native.isRecurrent(model) || native.isHybrid(model);
   const encoder = native.hasEncoder(model) || !native.hasDecoder(model);
-  if (encoder)
-    throw failure("invalid_model_file", { file: plan.modelFile, problem: "is an encoder: it cannot generate" });
+  if (encoder) throw encodes(plan);
   // A saved state has only what the window still sees, swaFull or not.
   return {
     trimInPlace: !recurrent && (window === 0 || plan.swaFull),
@@ -213,15 +182,7 @@ function capabilitiesOf(native: Native, model: Pointer, plan: ExecutionPlan): Ca
   };
 }
 
-function describe(native: Native, model: Pointer, plan: ExecutionPlan): string {
-  const text = Buffer.alloc(256);
-  native.describeModel(model, text, text.length);
-  // "llama 256M Q4_1": the size in the middle is the library's guess by the number of layers.
-  const [architecture, , ...weights] = text.toString("utf8", 0, text.indexOf(0)).split(" ");
-  const name = [architecture, formatCount(native.parameters(model)), ...weights].join(" ");
-  return `${name}, ${Math.round(native.modelBytes(model) / 1e6)} MB, ${plan.kvLayout} ${plan.kvTypeK}/${plan.kvTypeV} KV`;
-}
-
-function formatCount(parameters: number): string {
-  return parameters < 1e9 ? `${Math.round(parameters / 1e6)}M` : `${(parameters / 1e9).toFixed(1)}B`;
+/** Also a model that sees a text only as a whole (BERT): the library keeps nothing of its sequences. */
+function encodes({ modelFile }: ExecutionPlan): Error {
+  return failure("invalid_model_file", { file: modelFile, problem: "is an encoder: it cannot generate" });
 }

@@ -1,7 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import type { ExecutionPlan } from "../../core/execution-plan.ts";
 import { failure } from "../../core/errors.ts";
-import { flashAttentionTypes, loadModes, splitModes, tensorTypes } from "./native-constants.ts";
+import { flashAttentionTypes, loadModes, poolingTypes, splitModes, tensorTypes } from "./native-constants.ts";
 import { progressPointer, systemFunction, type Native, type Pointer } from "./native.ts";
 import type { PlatformLibrary } from "./platform-library.ts";
 
@@ -63,14 +63,16 @@ export function newContext(
   plan: ExecutionPlan,
   { model, contextPerSlot, abortFlag }: { model: Pointer; contextPerSlot: number; abortFlag: Pointer },
 ): Pointer {
+  const embeds = plan.task === "embed";
   const context = native.newContext(model, {
     ...native.contextDefaults(),
-    n_ctx: plan.slots * contextPerSlot,
-    n_batch: plan.batch,
+    n_ctx: embeds ? plan.microBatch : plan.slots * contextPerSlot,
+    n_batch: embeds ? plan.microBatch : plan.batch,
     n_ubatch: plan.microBatch,
     n_seq_max: plan.slots,
-    // The library reserves a row for every sequence and dies by an assert when that is more than this.
-    n_outputs_max: Math.max(plan.outputs, plan.slots),
+    // The library reserves a row for every sequence and dies by an assert when that is more than this. Vectors are made of
+    // the rows of all tokens.
+    n_outputs_max: Math.max(embeds ? plan.microBatch : plan.outputs, plan.slots),
     n_threads: plan.threads,
     n_threads_batch: plan.batchThreads,
     flash_attn_type: flashAttentionTypes[plan.flashAttention],
@@ -81,7 +83,10 @@ export function newContext(
     abort_callback: systemFunction("strlen"),
     abort_callback_data: abortFlag,
     swa_full: plan.swaFull,
-    kv_unified: plan.kvLayout === "unified",
+    // With streams the library cuts a batch to stretches of equal length, and would pool each for itself.
+    kv_unified: embeds || plan.kvLayout === "unified",
+    embeddings: embeds,
+    pooling_type: poolingTypes[plan.pooling],
   });
   if (context !== null) return context;
   const memory = `${plan.slots} slots of ${contextPerSlot} tokens, ${plan.kvTypeK}/${plan.kvTypeV} KV`;

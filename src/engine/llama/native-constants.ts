@@ -4,6 +4,9 @@ export const splitModes = { none: 0, layer: 1, row: 2 } as const;
 export const loadModes = { read: 0, mmap: 1 } as const;
 export const flashAttentionTypes = { auto: -1, off: 0, on: 1 } as const;
 
+/** enum llama_pooling_type: those that give a vector; `model` = as its file says, which may be none of them. */
+export const poolingTypes = { model: -1, mean: 1, cls: 2, last: 3 } as const;
+
 /** enum ggml_type. */
 export const tensorTypes = {
   f32: 0,

@@ -131,11 +131,13 @@ interface ContextParams {
   n_outputs_max: number;
   n_threads: number;
   n_threads_batch: number;
+  pooling_type: number;
   flash_attn_type: number;
   type_k: number;
   type_v: number;
   abort_callback: Pointer;
   abort_callback_data: Pointer;
+  embeddings: boolean;
   swa_full: boolean;
   kv_unified: boolean;
 }
@@ -183,6 +185,7 @@ interface LibraryFunctions {
   freeModel(model: Pointer): void;
   trainedContext(model: Pointer): number;
   slidingWindow(model: Pointer): number;
+  embeddingLength(model: Pointer): number;
   modelBytes(model: Pointer): number;
   parameters(model: Pointer): number;
   describeModel(model: Pointer, into: Uint8Array, size: number): number;
@@ -200,6 +203,9 @@ interface LibraryFunctions {
   decode(context: Pointer, batch: NativeBatch): number;
   /** Waits for the computation and puts the rows into the order of the batch. */
   logits(context: Pointer): Pointer | null;
+  poolingType(context: Pointer): number;
+  /** Waits for the computation. */
+  sequenceEmbedding(context: Pointer, slot: number): Pointer | null;
 
   removeRange(memory: Pointer, slot: number, from: number, to: number): boolean;
   copyRange(memory: Pointer, source: number, target: number, from: number, to: number): void;
@@ -259,6 +265,7 @@ const prototypes: Record<keyof LibraryFunctions, string> = {
   freeModel: "void llama_model_free(void *model)",
   trainedContext: "int32 llama_model_n_ctx_train(void *model)",
   slidingWindow: "int32 llama_model_n_swa(void *model)",
+  embeddingLength: "int32 llama_model_n_embd_out(void *model)",
   modelBytes: "uint64 llama_model_size(void *model)",
   parameters: "uint64 llama_model_n_params(void *model)",
   describeModel: "int32 llama_model_desc(void *model, void *buf, size_t buf_size)",
@@ -275,6 +282,8 @@ const prototypes: Record<keyof LibraryFunctions, string> = {
   memory: "void *llama_get_memory(void *ctx)",
   decode: "int32 llama_decode(void *ctx, llama_batch batch)",
   logits: "void *llama_get_logits(void *ctx)",
+  poolingType: "int32 llama_pooling_type(void *ctx)",
+  sequenceEmbedding: "void *llama_get_embeddings_seq(void *ctx, int32 seq_id)",
 
   removeRange: "bool llama_memory_seq_rm(void *mem, int32 seq_id, int32 p0, int32 p1)",
   copyRange: "void llama_memory_seq_cp(void *mem, int32 seq_id_src, int32 seq_id_dst, int32 p0, int32 p1)",

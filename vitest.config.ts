@@ -1,4 +1,7 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+
+const builtEntryPoint = fileURLToPath(new URL("test/built-entry-point.ts", import.meta.url));
 
 export default defineConfig({
   test: {
@@ -11,7 +14,14 @@ export default defineConfig({
         },
       },
       {
-        test: { name: "contract", include: ["test/contracts/*.test.ts"], testTimeout: 60_000, fileParallelism: false },
+        resolve: { alias: [{ find: "./entry-point.ts", replacement: builtEntryPoint }] },
+        test: {
+          name: "contract",
+          include: ["test/contracts/*.test.ts"],
+          testTimeout: 60_000,
+          fileParallelism: false,
+          globalSetup: "test/build.ts",
+        },
       },
       {
         test: {
@@ -20,6 +30,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 300_000,
           fileParallelism: false,
+          globalSetup: "test/build.ts",
         },
       },
     ],

@@ -24,6 +24,8 @@ export async function bundle(root, out) {
     outdir: out,
     chunkNames: "bundle/[name]-[hash]",
     bundle: true,
+    minifySyntax: true,
+    minifyWhitespace: true, // it is read before anything runs; names stay, for stack traces
     splitting: true,
     format: "esm",
     platform: "node",

@@ -21,9 +21,6 @@ import type { ModelSpec, PooledModel } from "./host/pooled-model.ts";
 import { prepareModel, pullModel, type PullOptions } from "./host/prepare-model.ts";
 import { checkedQuantization, quantizeInChild } from "./host/quantize-child.ts";
 import { Reloader } from "./host/reloader.ts";
-import { listen } from "./http/listen.ts";
-import { readPage } from "./http/page-routes.ts";
-import { buildServer } from "./http/server.ts";
 import { LocalBackend } from "./inference/local-backend.ts";
 import { availableMemory } from "./model/available-memory.ts";
 import { differenceInWords, fitLoad } from "./model/fit-load.ts";
@@ -89,6 +86,8 @@ export async function serve({ config, models }: LoadedConfig, options: ServeOpti
   const stopped = stopOf(signal);
   await using pool = new ModelPool(specs, { memory: memoryGauge(config), logger });
   pool.start();
+  // Only now: it takes longer to load than all before, and the engines need not wait for it.
+  const { buildServer, listen, readPage } = await import("./http/serving.ts");
   const reloader = new Reloader({
     live,
     pool,

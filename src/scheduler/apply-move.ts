@@ -8,9 +8,6 @@ import { dequeue, enqueue, rest, type SchedulerState } from "./state.ts";
 
 export type SlotMemory = Pick<Engine, "held" | "trim" | "copy" | "save" | "restore">;
 
-/** A preempted sequence surely comes back, which of others is a guess: so many uses are credited to what it leaves. */
-const usesToCome = 8;
-
 /** Makes moves: what happens to slots and parking memory, in the engine and in the state alike. */
 export class Mover {
   readonly #state: SchedulerState;
@@ -39,7 +36,7 @@ export class Mover {
 
   #start(sequence: Sequence, slot: number, reuse: Reuse): void {
     const { cache, running } = this.#state;
-    if (reuse.source !== undefined) cache.used(reuse.source);
+    cache.started(reuse.source);
     cache.pinned = reuse.source;
     const reused = this.#fill(slot, reuse);
     cache.pinned = undefined;
@@ -50,7 +47,7 @@ export class Mover {
     sequence.cached ??= Math.min(reused, sequence.promptLength);
     sequence.turnStart = sequence.length;
     if (reused >= sequence.lost) sequence.lost = 0;
-    this.#hold(sequence, slot, reuse.source?.uses ?? 0);
+    this.#hold(sequence, slot, reuse.source);
   }
 
   /** Makes the slot hold what is reused, and nothing more; says how much that is. */
@@ -104,7 +101,7 @@ export class Mover {
     sequence.turns += usedTurns(sequence, scheduling.turnTokens);
     sequence.lost = sequence.computed;
     const left = rest(this.#state, sequence);
-    if (left !== undefined) left.uses += usesToCome;
+    if (left !== undefined) cache.expect(left);
     enqueue(this.#state, sequence);
     this.#start(by, slot, cache.find(by, [slot]));
   }
@@ -147,14 +144,14 @@ export class Mover {
     prefix.backedUp = true;
     const unique = cache.uniqueTokens(prefix);
     const copy = cache.add({ tenant, tokens, length, sharedLength, place });
-    copy.uses = prefix.uses;
+    copy.use = prefix.use;
     if (!this.#park(copy, place.slot, unique)) cache.remove(copy);
   }
 
-  #hold(sequence: Sequence, slot: number, uses: number): void {
+  #hold(sequence: Sequence, slot: number, source: Prefix | undefined): void {
     const { cache, slots } = this.#state;
     const prefix = cache.addOf(sequence, sequence.length, { kind: "running", slot, sequence });
-    prefix.uses = uses;
+    if (source !== undefined) prefix.use = source.use;
     slots.put(slot, prefix);
   }
 

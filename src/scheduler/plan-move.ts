@@ -132,7 +132,7 @@ function slotFor({ source, length }: Reuse, idle: readonly number[], { slots, ca
     const prefix = slots.at(slot);
     if (prefix === undefined) return 1;
     if (prefix === source) return prefix.length - length < leastKept ? 0 : 2 + prefix.length - length;
-    return 2 + cache.uniqueTokens(prefix) * (1 + prefix.uses);
+    return 2 + cache.uniqueTokens(prefix) * (1 + prefix.use.count);
   };
   return idle.reduce((best, slot) => (loss(slot) < loss(best) ? slot : best));
 }

@@ -91,29 +91,58 @@ describe("room in host memory", () => {
     expect(cache.parking.parkedBytes).toBe(300);
   });
 
-  test("is not made for what is worth less", () => {
+  test("is not made for what is larger than all of it", () => {
     const cache = cacheOf({ budget: 100 });
     const [a, b] = prefixes(cache, 2) as [Prefix, Prefix];
-    park(cache, a, { ms: 5 });
-    expect(park(cache, b, { ms: 4 })).toBe(false);
-    expect(cache.parked).toEqual(new Set([a]));
+    park(cache, a);
     expect(park(cache, b, { bytes: 101, ms: 1000 })).toBe(false);
+    expect(cache.makeRoom(b, 50, 1000)).toBe(true); // and then it turns out to be larger
+    park(cache, a);
+    expect(cache.park(b, { length: 50, bytes: new Uint8Array(101) })).toBe(false);
+    expect(cache.parked).toEqual(new Set([a]));
   });
 
-  test("what was used more often is kept, and what is in use at all costs; once popular is not for ever", () => {
-    const cache = cacheOf({ budget: 100 });
-    const [popular, pinned, ...others] = prefixes(cache, 6) as [Prefix, Prefix, ...Prefix[]];
+  test("what is used often is kept, for as long as it is, and what is in use at all costs", () => {
+    const cache = cacheOf({ budget: 200 });
+    const [popular, pinned] = prefixes(cache, 2) as [Prefix, Prefix];
+    let stem = 100;
+    const othersComeAndGo = (count: number) => {
+      for (let i = 0; i < count; i++) {
+        cache.started(undefined);
+        park(cache, resting(cache, aPrompt(50, { stem: stem++ })));
+      }
+    };
     park(cache, popular);
-    for (let uses = 0; uses < 2; uses++) cache.used(popular);
-    expect(park(cache, others[0]!, { ms: 2.5 })).toBe(false);
-    expect(park(cache, others[0]!, { ms: 3.5 })).toBe(true);
-    cache.remove(others[0]!);
+    for (let uses = 0; uses < 2; uses++) cache.started(popular);
+    othersComeAndGo(5);
+    expect(cache.parked).toContain(popular);
+    othersComeAndGo(40);
+    expect(cache.parked).not.toContain(popular);
     park(cache, pinned);
     cache.pinned = pinned;
-    expect(park(cache, others[1]!, { ms: 1000 })).toBe(false);
+    othersComeAndGo(50);
+    expect(cache.parked).toContain(pinned);
+    cache.expect(pinned);
     cache.pinned = undefined;
-    expect(park(cache, others[1]!)).toBe(true); // as the clock has risen by what was given up before
-    expect(park(cache, others[2]!)).toBe(true);
+    othersComeAndGo(1);
+    expect(cache.parked).toContain(pinned);
+  });
+
+  test("what is asked for now drives out what was asked for before, however often that was", () => {
+    const cache = cacheOf({ budget: 40 * 100 });
+    let missed = 0;
+    for (let phase = 0; phase < 10; phase++) {
+      const rotating = Array.from({ length: 24 }, (_, i) => resting(cache, aPrompt(50, { stem: 100 * phase + i + 1 })));
+      for (let round = 0; round < 4; round++) {
+        for (const prefix of rotating) {
+          const isThere = cache.parked.has(prefix);
+          cache.started(isThere ? prefix : undefined);
+          if (!isThere) park(cache, prefix);
+          if (!isThere && round > 0) missed++;
+        }
+      }
+    }
+    expect(missed / (10 * 3 * 24)).toBeLessThan(0.05);
   });
 
   test("a parked beginning goes when the longer one is parked, unless memory cannot be cut", () => {

@@ -11,6 +11,15 @@ type Place =
   /** In host memory. */
   | { readonly kind: "parked"; readonly saved: SavedSequence };
 
+/** How a prefix was used: a sequence that starts and goes on from it is a use. Times are counted in sequences that start. */
+interface Use {
+  readonly count: number;
+  /** When it was used last, or came. */
+  readonly last: number;
+  /** From one use to the next, the latest counting half. */
+  readonly wait: number;
+}
+
 /** `tokens[0 .. length)`, whose KV is in memory; of one that runs as much as its sequence has computed. */
 export interface Prefix {
   readonly tenant: string;
@@ -19,12 +28,10 @@ export interface Prefix {
   /** So much of it is for all tenants. */
   readonly sharedLength: number;
   place: Place;
-  /** How often another sequence went on from it. */
-  uses: number;
-  /** Of a resting one: it was saved already, or was not worth it. */
+  use: Use;
+  /** Of a resting one: it was saved already, or there was no room. */
   backedUp: boolean;
-  /** Of a parked one: what keeping it is worth, see `makeRoom`, and its ms of computing per byte. */
-  worth: number;
+  /** Of a parked one: the ms of computing it again that a byte of it saves. */
   msPerByte: number;
 }
 
@@ -43,6 +50,14 @@ const nothing: Reuse = { source: undefined, length: 0, coming: undefined };
 const leastReuse = 16;
 /** The end of a prefix that nothing else covers is kept if it has so many tokens. */
 export const leastKept = 32;
+/**
+ * The first use is expected after so many times of what it usually takes: many a prefix is never used. With 1, what comes
+ * once drives out what is used now and then; with more, what was used once stays for too long.
+ */
+const untried = 2;
+/** Sequences until a first use, before any was seen. */
+const usualWaitAtFirst = 16;
+
 /** Items that a search looks at: of many prefixes with the same beginning one is as good as another. */
 const mostLooks = 64;
 
@@ -74,8 +89,10 @@ export class PrefixCache {
   readonly #trees = new Map<string, PrefixTree<Prefix>>();
   readonly #shared = new PrefixTree<Prefix>();
   readonly #parked = new Set<Prefix>();
-  /** The worth of what was last given up: what is new must not lose to what was once popular. */
-  #clock = 0;
+  /** Sequences that have started. */
+  #started = 0;
+  /** How many of them it takes, on average, until a prefix is used for the first time. */
+  #usualWait = usualWaitAtFirst;
 
   constructor({ capabilities, budget, enabled }: CacheOptions) {
     this.enabled = enabled;
@@ -88,8 +105,9 @@ export class PrefixCache {
   }
 
   /** Puts in what a slot holds; `park` moves it to host memory. */
-  add(fields: Omit<Prefix, "uses" | "backedUp" | "worth" | "msPerByte">): Prefix {
-    const prefix: Prefix = { ...fields, uses: 0, backedUp: false, worth: 0, msPerByte: 0 };
+  add(fields: Omit<Prefix, "use" | "backedUp" | "msPerByte">): Prefix {
+    const use = { count: 0, last: this.#started, wait: 0 };
+    const prefix: Prefix = { ...fields, use, backedUp: false, msPerByte: 0 };
     if (this.enabled) this.#index(prefix);
     return prefix;
   }
@@ -131,9 +149,19 @@ export class PrefixCache {
     return false;
   }
 
-  used(prefix: Prefix): void {
-    prefix.uses++;
-    this.#appraise(prefix);
+  /** A sequence starts, and goes on from `source`. */
+  started(source: Prefix | undefined): void {
+    this.#started++;
+    if (source === undefined) return;
+    const { count, last, wait } = source.use;
+    const gap = this.#started - last;
+    if (count === 0) this.#usualWait += (gap - this.#usualWait) / 16;
+    source.use = { count: count + 1, last: this.#started, wait: count === 0 ? gap : (wait + gap) / 2 };
+  }
+
+  /** It will be used next, or soon. */
+  expect(prefix: Prefix): void {
+    prefix.use = { count: prefix.use.count + 1, last: this.#started, wait: 1 };
   }
 
   /** Tokens at its end that nothing else in memory covers. */
@@ -142,23 +170,18 @@ export class PrefixCache {
     return prefix.length - this.#treeOf(prefix.tenant).sharedLength(prefix);
   }
 
-  /**
-   * Makes room in host memory for `prefix`, by giving up what is worth less. False = there is none. Worth is that of
-   * Greedy-Dual-Size-Frequency (Cherkasova, "Improving WWW Proxies Performance with Greedy-Dual-Size-Frequency Caching
-   * Policy", HP Labs 1998): clock + uses · cost / size, with the ms of computing again what nothing else covers as the
-   * cost; `recomputeMs` is that of `prefix`.
-   */
+  /** Makes room in host memory for `prefix`, by giving up what is worth least. False = it cannot be. `recomputeMs`: its own. */
   makeRoom(prefix: Prefix, bytes: number, recomputeMs: number): boolean {
     prefix.msPerByte = recomputeMs / Math.max(1, bytes);
-    this.#appraise(prefix);
-    while (!this.parking.fits(bytes)) if (!this.#giveUpLess(prefix)) return false;
+    if (bytes > this.parking.budget) return false;
+    while (!this.parking.fits(bytes)) if (!this.#giveUpLeast()) return false;
     return true;
   }
 
-  /** Books that the prefix, until now in a slot, was saved. False = it is larger than was thought, and not worth more room. */
+  /** Books that the prefix, until now in a slot, was saved. False = it is larger than was thought, and there is no more room. */
   park(prefix: Prefix, saved: SavedSequence): boolean {
     while (!this.parking.add(saved)) {
-      if (this.#giveUpLess(prefix)) continue;
+      if (saved.bytes.buffer.byteLength <= this.parking.budget && this.#giveUpLeast()) continue;
       free(saved);
       return false;
     }
@@ -174,7 +197,7 @@ export class PrefixCache {
       (other) => other !== prefix && other !== this.pinned && other.tenant === prefix.tenant && isPrefix(other, prefix),
     );
     for (const other of covered) {
-      prefix.uses = Math.max(prefix.uses, other.uses);
+      if (other.use.count > prefix.use.count) prefix.use = other.use;
       this.remove(other);
     }
   }
@@ -226,24 +249,24 @@ export class PrefixCache {
     return end > computed ? end : 0;
   }
 
-  /** Gives up the parked prefix that is worth least, unless that is worth more than `prefix`. */
-  #giveUpLess(prefix: Prefix): boolean {
-    const victim = this.#leastWorth();
-    if (victim === undefined || victim.worth > prefix.worth) return false;
-    this.#clock = victim.worth;
-    this.remove(victim);
-    return true;
+  #giveUpLeast(): boolean {
+    let least: { readonly prefix: Prefix; readonly worth: number } | undefined;
+    for (const prefix of this.#parked) {
+      const worth = this.#worth(prefix);
+      if (prefix !== this.pinned && (least === undefined || worth < least.worth)) least = { prefix, worth };
+    }
+    if (least !== undefined) this.remove(least.prefix);
+    return least !== undefined;
   }
 
-  #leastWorth(): Prefix | undefined {
-    let least: Prefix | undefined;
-    for (const prefix of this.#parked)
-      if (prefix !== this.pinned && (least === undefined || prefix.worth < least.worth)) least = prefix;
-    return least;
-  }
-
-  #appraise(prefix: Prefix): void {
-    prefix.worth = this.#clock + (prefix.uses + 1) * prefix.msPerByte;
+  /**
+   * Ms of computing that a byte saves per sequence that starts: what it costs to compute again, which only what nothing
+   * else covers counts for, by the time in which its next use is expected. That is after the usual time between its uses,
+   * or else after as long as it was not used: what was once popular is worth less from day to day.
+   */
+  #worth({ use, msPerByte }: Prefix): number {
+    const wait = use.count === 0 ? untried * this.#usualWait : use.wait;
+    return msPerByte / (this.#started - use.last + wait);
   }
 
   #treeOf(tenant: string): PrefixTree<Prefix> {

@@ -96,7 +96,7 @@ export function removeSequence(state: SchedulerState, sequence: Sequence): void 
 export function rest(state: SchedulerState, sequence: Sequence): Prefix | undefined {
   const { slots, cache } = state;
   const slot = sequence.slot!;
-  const { tenant, tokens, sharedLength, uses } = slots.at(slot)!;
+  const { tenant, tokens, sharedLength, use } = slots.at(slot)!;
   cache.remove(slots.at(slot)!);
   slots.clear(slot);
   const length = sequence.computed;
@@ -104,7 +104,7 @@ export function rest(state: SchedulerState, sequence: Sequence): Prefix | undefi
   sequence.computed = 0;
   if (!cache.enabled || length === 0) return undefined;
   const prefix = cache.add({ tenant, tokens, length, sharedLength, place: { kind: "resting", slot } });
-  prefix.uses = uses;
+  prefix.use = use;
   slots.put(slot, prefix);
   return prefix;
 }

@@ -5,7 +5,7 @@ import { CpuShares } from "../../src/host/cpu-shares.ts";
 import { EngineHost } from "../../src/host/engine-host.ts";
 import { livenessLimits, type LivenessLimits } from "../../src/host/liveness.ts";
 import { testModel } from "../models.ts";
-import { aRequest, collect, never, silent } from "./host/hosts.ts";
+import { aRequest, collect, never, hostLog } from "./host/hosts.ts";
 
 const onLinux = process.platform === "linux";
 const hosts: EngineHost[] = [];
@@ -30,7 +30,7 @@ async function twoHosts({ engine = "fake?stepMs=5", modelFile = "fake-model", li
       {
         modelId: "fake",
         scheduling: defaultScheduling,
-        logger: silent,
+        logger: hostLog,
         limits: { ...livenessLimits, ...limits },
         cpuShares,
       },

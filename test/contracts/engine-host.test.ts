@@ -8,7 +8,7 @@ import type { GenerationEvent } from "../../src/core/generation.ts";
 import { EngineChild, type EngineEnd } from "../../src/host/engine-child.ts";
 import { spawnEngine } from "../../src/host/spawn-engine.ts";
 import { livenessLimits } from "../../src/host/liveness.ts";
-import { aRequest, collect, never, readyHost, silent, startHost } from "./host/hosts.ts";
+import { aRequest, collect, never, readyHost, hostLog, startHost } from "./host/hosts.ts";
 
 const onLinux = process.platform === "linux";
 
@@ -153,7 +153,7 @@ test.each([
   const script = `require("fs").writeSync(3, ${JSON.stringify(line)} + "\\n"); setInterval(() => {}, 1000)`;
   const stub = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"] });
   const onExit = vi.fn<(end: EngineEnd) => void>();
-  const child = new EngineChild(stub, { limits: livenessLimits, logger: silent, onMessage: () => {}, onExit });
+  const child = new EngineChild(stub, { limits: livenessLimits, logger: hostLog, onMessage: () => {}, onExit });
   await child.exited;
   expect(onExit).toHaveBeenCalledExactlyOnceWith(
     expect.objectContaining({ problem: expect.stringMatching(words), byItself: true }),

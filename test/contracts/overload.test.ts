@@ -4,7 +4,7 @@ import { defaultPlan } from "../../src/core/execution-plan.ts";
 import { defaultScheduling, type Scheduling } from "../../src/core/scheduling.ts";
 import { EngineHost } from "../../src/host/engine-host.ts";
 import { askAndLookAway, serve, type Over } from "../../src/http/testing.ts";
-import { silent } from "./host/hosts.ts";
+import { hostLog } from "./host/hosts.ts";
 
 // More requests than the server can serve, over HTTP and with an engine process: what is refused, and what is said.
 
@@ -28,7 +28,7 @@ async function overload({
 }: Overloaded) {
   const host = EngineHost.start(
     { engine, plan: { ...defaultPlan("fake-model", 2), slots, contextPerSlot: context } },
-    { modelId, scheduling: { ...defaultScheduling, ...scheduling }, logger: silent },
+    { modelId, scheduling: { ...defaultScheduling, ...scheduling }, logger: hostLog },
   );
   await host.ready();
   const served = await serve(host, server);

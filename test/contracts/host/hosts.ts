@@ -1,4 +1,5 @@
 import { pino } from "pino";
+import { afterEach, beforeEach } from "vitest";
 import { defaultPlan } from "../../../src/core/execution-plan.ts";
 import type { GenerationEvent, GenerationRequest, TokenLogprobs, Usage } from "../../../src/core/generation.ts";
 import { defaultScheduling } from "../../../src/core/scheduling.ts";
@@ -6,7 +7,16 @@ import { EngineHost } from "../../../src/host/engine-host.ts";
 import { livenessLimits, type LivenessLimits } from "../../../src/host/liveness.ts";
 import { someSampling } from "../../../src/inference/testing.ts";
 
-export const silent = pino({ level: "silent" });
+const lines: string[] = [];
+/** Told when the test has failed. */
+export const hostLog = pino({ level: "debug" }, { write: (line) => lines.push(line) });
+beforeEach(() => {
+  lines.length = 0;
+});
+afterEach(({ task }) => {
+  if (task.result?.state === "fail") console.log(lines.join(""));
+});
+
 export const never = new AbortController().signal;
 
 /** A host over a fake engine in a process of its own. */
@@ -14,7 +24,7 @@ export function startHost(engine: string, limits: Partial<LivenessLimits> = {}, 
   const plan = { ...defaultPlan("fake-model", 2), slots };
   return EngineHost.start(
     { engine, plan },
-    { modelId: "fake", scheduling: defaultScheduling, logger: silent, limits: { ...livenessLimits, ...limits } },
+    { modelId: "fake", scheduling: defaultScheduling, logger: hostLog, limits: { ...livenessLimits, ...limits } },
   );
 }
 

@@ -20,7 +20,7 @@ export interface MemoryEstimate {
   readonly moves: number;
   /** Intermediate results of one micro-batch. */
   readonly compute: number;
-  /** Logits. */
+  /** Logits, or vectors of tokens. */
   readonly outputs: number;
   /** The tokenizer's tables. */
   readonly vocabulary: number;
@@ -60,13 +60,14 @@ export function estimateMemory(header: GgufHeader, { plan, cacheMemory }: Load):
   const cells = cacheCells(header, plan);
   const repacked = repackedBytes(header);
   const kvCache = kvCacheBytes(header, plan, cells);
+  const embeds = plan.task === "embed";
   const parts = {
     weights: plan.loadMode === "mmap" ? header.tensorBytes : header.tensorBytes - repacked,
     repacked,
     kvCache,
-    moves: plan.slots === 1 ? 0 : kvCache / plan.slots,
+    moves: plan.slots === 1 || embeds ? 0 : kvCache / plan.slots,
     compute: computeBytes(header, plan, cells),
-    outputs: plan.slots * header.vocabularySize * floatBytes,
+    outputs: (embeds ? plan.microBatch * header.embeddingLength : plan.slots * header.vocabularySize) * floatBytes,
     vocabulary: header.vocabularySize * bytesPerToken + header.mergeCount * bytesPerMerge,
     process: processBytes,
     prefixCache: cacheMemory,
@@ -82,7 +83,12 @@ interface CacheCells {
   readonly streams: number;
 }
 
+/** Of a plan to embed, those of one call: an encoder keeps nothing in them, but its masks are as wide. */
 function cacheCells(header: GgufHeader, plan: ExecutionPlan): CacheCells {
+  if (plan.task === "embed") {
+    const call = padded(plan.microBatch);
+    return { full: call, sliding: call, streams: 1 };
+  }
   const context = padded(Math.min(plan.contextPerSlot, header.contextLength));
   const unified = plan.kvLayout === "unified";
   const full = unified ? context * plan.slots : context;

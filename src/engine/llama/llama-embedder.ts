@@ -1,6 +1,7 @@
+import { normalized } from "../../core/embedding.ts";
 import type { ExecutionPlan } from "../../core/execution-plan.ts";
 import { failure } from "../../core/errors.ts";
-import { normalized, tooLong, type Embedder, type EmbedderInfo } from "../embedder.ts";
+import { tooLong, type Embedder, type EmbedderInfo } from "../embedder.ts";
 import type { BatchItem } from "../engine.ts";
 import type { Vocabulary, VocabularyHandle } from "../vocabulary.ts";
 import { FlatBatch } from "./flat-batch.ts";

@@ -140,6 +140,7 @@ export async function openLocalEngine(
   pull: PullOptions,
 ): Promise<{ readonly engine: Engine; readonly modelId: string; readonly cacheMemory: number }> {
   const { id, wanted, header } = await prepareModel(config, pull);
+  if (wanted.plan.task === "embed") throw failure("only_embeddings", { model: id });
   if (header !== undefined) quietUnlessAsked(config);
   const { plan, cacheMemory } = header === undefined ? wanted : fitLoad(header, wanted, availableMemory());
   return { engine: openEngine({ engine: config.engine, plan }), modelId: id, cacheMemory };

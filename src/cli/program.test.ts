@@ -43,7 +43,7 @@ const wrong: [name: string, args: string[], says: RegExp][] = [
   ["an option without its value", ["serve", "--port"], /^error: option '--port <number>' argument missing\n$/],
   ["a value out of range", ["serve", "--port", "70000"], /^error: port is 70000 \(from --port\); accepted: .*65535\n$/],
   ["a file that is not there", ["serve", "--config", "/nowhere.yaml"], /^error: cannot read .*\/nowhere\.yaml.*\n$/],
-  ["an argument too much", ["serve", "please"], /^error: too many arguments/],
+  ["an argument too much", ["serve", "a", "please"], /^error: too many arguments/],
   ["an open address without a key", ["serve", "--engine", "fake", "--host", "0.0.0.0"], /^error: .*--api-key KEY.*\n$/],
   ["a seed that is no number", ["run", "--seed", "x", "hi"], /^error: .*from 0 to 4294967295\.\n$/],
   ["numbers of no known type", ["quantize", "a.gguf", "q9", "b.gguf"], /^error: 'q9' .*q4_0.*\n$/],

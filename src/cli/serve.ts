@@ -10,9 +10,12 @@ const settings: readonly ConfigKey[] = configKeys.filter((key) => fields[key].fl
 
 /** `millrace serve`: runs until Ctrl-C or SIGTERM; SIGHUP makes it read its configuration again. */
 export function serveCommand(): Command {
-  const command = new Command("serve").description("Serve a model over HTTP, as OpenAI's API.");
-  return addConfigOptions(command, settings).action(async () => {
-    const loaded = commandConfig(command, settings);
+  const command = new Command("serve")
+    .description("Serve a model over HTTP, as OpenAI's API.")
+    .argument("[model]", "the same as --model");
+  return addConfigOptions(command, settings).action(async (model: string | undefined) => {
+    const over = model === undefined ? {} : { model };
+    const loaded = commandConfig(command, settings, over);
     let reload: (() => Promise<unknown>) | undefined;
     using interrupts = abortOnInterrupt(() => void reload?.().catch(() => {})); // the log has it
     const { signal } = interrupts;
@@ -21,7 +24,7 @@ export function serveCommand(): Command {
     try {
       await serve(loaded, {
         signal,
-        reread: () => commandConfig(command, settings),
+        reread: () => commandConfig(command, settings, over),
         onPull: progress.onPull,
         onFallback: ({ instead, problem }) => {
           progress.end();

@@ -86,6 +86,13 @@ const described: Readonly<Record<ConfigKey, Described>> = {
     live: true,
   },
   system: { summary: "system message of a chat that brings none", fromText: text, perModel: true, live: true },
+  pooling: {
+    flag: "--pooling <kind>",
+    summary:
+      "how to make one vector of a text's tokens: makes a model that generates text an embedding model; without it, as the model's file says",
+    fromText: text,
+    perModel: true,
+  },
   load: {
     flag: "--load <when>",
     summary: "when it is loaded: at the start, or when a request names it",

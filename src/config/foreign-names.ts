@@ -22,6 +22,7 @@ export const foreignVariables: Readonly<Record<string, ForeignName>> = {
   OLLAMA_MAX_QUEUE: sets("maxQueue"),
   OLLAMA_KEEP_ALIVE: sets("keepAlive"),
   LLAMA_ARG_FIT: sets("fit"),
+  LLAMA_ARG_POOLING: sets("pooling"),
   LLAMA_ARG_CACHE_RAM: sets("cacheMemory", (mebibytes) => `${String(mebibytes)}MiB`, "in MiB"),
   LOG_LEVEL: sets("logLevel", toLogLevel, "in any case; `WARNING` and `CRITICAL` are `warn` and `fatal`"),
   HF_ENDPOINT: sets("hfEndpoint"),
@@ -41,7 +42,7 @@ export const foreignKeys: Readonly<Record<string, ForeignName>> = {
     "`false` is temperature 0; `true` asks for nothing",
   ),
   huggingface_key: sets("hfToken", (value) => (value === "" ? undefined : value)),
-  embedding_model: { refused: "embeddings are not served yet", nothing: ["", false] },
+  embedding_model: { refused: "an embedding model is an entry of 'models'", nothing: ["", false] },
   skip_special_tokens: { refused: "special tokens are never part of an answer", nothing: [true] },
   stream: { refused: 'each request says for itself, with "stream": true', nothing: [false] },
 };

@@ -50,6 +50,7 @@ export const configSchema = z.strictObject({
       .describe("a text of 1 to 1000 characters, or a list of up to 16 of them"),
   ),
   system: optional(z.string().min(1).max(50_000).describe("a text of 1 to 50000 characters")),
+  pooling: optional(z.enum(["mean", "cls", "last"]).describe('"mean", "cls" or "last"')),
   load: z.enum(["eager", "on_demand"]).describe('"eager" or "on_demand"'),
   keepAlive: z
     .union([z.string(), z.number()])

@@ -49,12 +49,21 @@ export const errorTable = {
   },
   context_length_exceeded: {
     ...badRequest,
-    message: (a: { prompt: string; limit: number }) =>
-      `the prompt has ${a.prompt} tokens; this model serves at most ${a.limit} tokens of context`,
+    message: (a: { prompt: string; limit: number; field?: string }) =>
+      `${a.field === undefined ? "the prompt" : `'${a.field}'`} has ${a.prompt} tokens; this model serves at most ${a.limit} tokens of context`,
   },
   template_failed: {
     ...badRequest,
     message: (a: { problem: string }) => `the model's chat template refused the messages: ${a.problem}`,
+  },
+  no_embeddings: {
+    ...badRequest,
+    message: (a: { model: string }) =>
+      `model '${a.model}' generates text and makes no embeddings, unless it is configured to: 'pooling: mean', 'cls' or 'last'`,
+  },
+  only_embeddings: {
+    ...badRequest,
+    message: (a: { model: string }) => `model '${a.model}' makes embeddings and generates no text; use /v1/embeddings`,
   },
   no_chat_template: {
     ...badRequest,

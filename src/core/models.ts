@@ -1,4 +1,5 @@
 import type { Backend } from "./backend.ts";
+import type { EmbeddingRequest, Embeddings } from "./embedding.ts";
 import type { ErrorBody, LoadingProgress } from "./errors.ts";
 import type { RequestDefaults } from "./generation.ts";
 
@@ -8,6 +9,8 @@ export interface ServedModel extends Backend {
   readonly defaults: RequestDefaults;
   /** It is loaded when a request names it, not at the start: whether the server is ready does not depend on it. */
   readonly onDemand: boolean;
+  /** The vectors of all texts. Throws MillraceError; `request_cancelled` when `signal` aborts. */
+  embed(request: EmbeddingRequest, signal: AbortSignal): Promise<Embeddings>;
 }
 
 /** `degraded`: its engine died and is not back yet. `failed`: it could not be loaded. */

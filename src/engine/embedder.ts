@@ -5,7 +5,6 @@ import type { Vocabulary, VocabularyHandle } from "./vocabulary.ts";
 
 /** What the embedder turned out to be; of its context per slot, a text may use all. */
 export interface EmbedderInfo extends EngineInfo {
-  /** Numbers of a vector. */
   readonly dimensions: number;
 }
 
@@ -39,10 +38,4 @@ export interface Embedder extends Disposable {
 export function tooLong(texts: readonly Int32Array[], limit: number): MillraceError | undefined {
   const longest = texts.reduce((most, { length }) => Math.max(most, length), 0);
   return longest > limit ? failure("context_length_exceeded", { prompt: `${longest}`, limit }) : undefined;
-}
-
-/** The vector of the same direction and length 1; of nothing but zeros it stays as it is. */
-export function normalized(vector: Float32Array): Float32Array {
-  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
-  return length === 0 ? vector : vector.map((value) => value / length);
 }

@@ -26,6 +26,8 @@ export interface EngineInfo {
   readonly contextPerSlot: number;
   readonly trainedContext: number;
   readonly capabilities: Capabilities;
+  /** Numbers of a vector; missing = it generates. */
+  readonly dimensions?: number;
 }
 
 /** A stretch of one sequence to compute: `tokens[from .. from+count)` at the positions of the same numbers. */

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Backend, BackendStatus, ModelInfo } from "../core/backend.ts";
 import { systemClock } from "../core/clock.ts";
+import type { EmbeddingRequest, Embeddings } from "../core/embedding.ts";
 import { failure, MillraceError } from "../core/errors.ts";
 import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
 import type { Scheduling } from "../core/scheduling.ts";
@@ -9,8 +10,9 @@ import type { EngineSpec } from "../engine/open.ts";
 import type { StepReport } from "../scheduler/step-loop.ts";
 import type { CpuShare, CpuShares } from "./cpu-shares.ts";
 import { CrashLoop } from "./crash-loop.ts";
+import { EmbeddingCall } from "./embedding-call.ts";
 import { EngineChild, type EngineEnd, type EngineNews } from "./engine-child.ts";
-import { GenerationStream, type StreamSource } from "./generation-stream.ts";
+import { GenerationStream } from "./generation-stream.ts";
 import { livenessLimits, type LivenessLimits } from "./liveness.ts";
 import { Roster } from "./roster.ts";
 import { spawnEngine } from "./spawn-engine.ts";
@@ -141,7 +143,17 @@ export class EngineHost implements Backend {
   }
 
   generate(request: GenerationRequest, signal: AbortSignal): AsyncIterableIterator<GenerationEvent, undefined> {
-    return new GenerationStream(request, { signal, connect: () => this.#connect() });
+    const connect = (): Roster => {
+      if (this.#spec.plan.task === "embed") throw failure("only_embeddings", { model: request.model });
+      return this.#connect();
+    };
+    return new GenerationStream(request, { signal, connect });
+  }
+
+  /** See `ServedModel`. A plan to generate makes no vectors: `no_embeddings`. */
+  async embed(request: EmbeddingRequest, signal: AbortSignal): Promise<Embeddings> {
+    if (this.#spec.plan.task !== "embed") throw failure("no_embeddings", { model: request.model });
+    return await new EmbeddingCall(request, { signal, connect: () => this.#connect() }).run();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -167,7 +179,7 @@ export class EngineHost implements Backend {
   }
 
   /** A request that comes while the engine is started again waits with those that go on. */
-  #connect(): StreamSource {
+  #connect(): Roster {
     const state = this.#state;
     if (state.type === "closed") throw failure("shutting_down", undefined);
     if (state.type === "failed") throw failure("engine_unavailable", { problem: state.problem }, state.error);

@@ -1,10 +1,10 @@
-import type { Backend } from "../core/backend.ts";
+import type { ServedModel } from "../core/models.ts";
 import { systemClock } from "../core/clock.ts";
 import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
 
 /** The right of one request to run on an engine, which is there until it is given back. */
 export interface Lease {
-  readonly backend: Pick<Backend, "generate">;
+  readonly backend: Pick<ServedModel, "generate" | "embed">;
   /** To be called once. */
   readonly release: () => void;
 }
@@ -25,9 +25,7 @@ export class LeasedStream implements AsyncIterableIterator<GenerationEvent, unde
     this.#begin = async () => {
       const arrived = systemClock.now();
       const leased = await lease();
-      const waited = systemClock.now() - arrived;
-      const timeoutMs = request.timeoutMs === undefined ? undefined : Math.max(1, request.timeoutMs - waited);
-      return { lease: leased, events: leased.backend.generate({ ...request, timeoutMs }, signal) };
+      return { lease: leased, events: leased.backend.generate(withTimeLeft(request, arrived), signal) };
     };
   }
 
@@ -68,6 +66,13 @@ export class LeasedStream implements AsyncIterableIterator<GenerationEvent, unde
     this.#lease?.release();
     this.#lease = undefined;
   }
+}
+
+/** A request that has waited since `arrived`, on the system's clock. */
+export function withTimeLeft<R extends Pick<GenerationRequest, "timeoutMs">>(request: R, arrived: number): R {
+  const { timeoutMs } = request;
+  if (timeoutMs === undefined) return request;
+  return { ...request, timeoutMs: Math.max(1, timeoutMs - (systemClock.now() - arrived)) };
 }
 
 const none: AsyncIterator<GenerationEvent> = { next: async () => ({ done: true, value: undefined }) };

@@ -45,6 +45,23 @@ test.each<HostMessage>([
       ignoreEos: false,
     },
   },
+  {
+    type: "embed",
+    waitedMs: 1.5,
+    again: true,
+    request: {
+      id: "r2",
+      model: "m",
+      tenant: { name: "key-1", weight: 1 },
+      lane: "interactive",
+      timeoutMs: 5000,
+      inputs: [
+        { kind: "text", text: "a" },
+        { kind: "tokens", ids: [101, 102] },
+      ],
+      dimensions: undefined,
+    },
+  },
   { type: "cancel", id: "r1" },
   { type: "credit", id: "r1", tokens: 128 },
   { type: "threads", threads: 1 },
@@ -77,6 +94,7 @@ test.each<EngineMessage>([
       },
       { id: "b", error: { code: "template_failed", message: "no", param: "messages" } },
       { id: "c", error: { code: "queue_full", message: "no", retryAfter: 1.5 } },
+      { id: "d", event: { type: "vectors", vectors: ["AACAPw==", "AAAAAA=="], tokens: 7 } },
     ],
     report: {
       step: 1,
@@ -103,6 +121,8 @@ test.each([
   [{ type: "loading" }],
   [{ type: "step", events: [{ id: "a" }] }],
   [{ type: "step", events: [{ id: "a", event: { type: "text-delta", text: 3, tokens: [] } }] }],
+  [{ type: "step", events: [{ id: "a", event: { type: "vectors", vectors: [], tokens: 1 } }] }],
+  [{ type: "embed", waitedMs: 0, again: false, request: { id: "a", inputs: [] } }],
   [{ type: "request-failed", id: "a", error: { code: "no_such_code", message: "" } }],
 ])("%j is a protocol error", (value) => {
   expect(() => parseEngineMessage(value)).toThrow(ProtocolError);

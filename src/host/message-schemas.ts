@@ -47,20 +47,26 @@ const planSchema = z
     device: plan.device,
   }));
 
+const anyRequest = {
+  id: z.string(),
+  model: z.string(),
+  tenant: z.object({ name: z.string(), weight: z.number().positive() }),
+  lane: z.enum(lanes),
+  timeoutMs: z.number().positive().optional(),
+};
+const textInput = z.object({ kind: z.literal("text"), text: z.string() });
+const tokensInput = z.object({ kind: z.literal("tokens"), ids });
+
 const requestSchema = z
   .object({
-    id: z.string(),
-    model: z.string(),
-    tenant: z.object({ name: z.string(), weight: z.number().positive() }),
-    lane: z.enum(lanes),
-    timeoutMs: z.number().positive().optional(),
+    ...anyRequest,
     prompt: z.discriminatedUnion("kind", [
       z.object({
         kind: z.literal("chat"),
         messages: z.array(z.object({ role: z.string(), content: z.string(), name: z.string().optional() })),
       }),
-      z.object({ kind: z.literal("text"), text: z.string() }),
-      z.object({ kind: z.literal("tokens"), ids }),
+      textInput,
+      tokensInput,
     ]),
     choice: count,
     maxTokens: count.optional(),
@@ -85,6 +91,14 @@ const requestSchema = z
     logprobs: request.logprobs,
     timeoutMs: request.timeoutMs,
   }));
+
+const embeddingRequestSchema = z
+  .object({
+    ...anyRequest,
+    inputs: z.array(z.discriminatedUnion("kind", [textInput, tokensInput])).nonempty(),
+    dimensions: z.int().positive().optional(),
+  })
+  .transform((request) => ({ ...request, dimensions: request.dimensions, timeoutMs: request.timeoutMs }));
 
 const schedulingSchema = z.object({
   policy: z.enum(policyNames),
@@ -113,6 +127,12 @@ const hostMessageSchema: z.ZodType<HostMessage> = z.discriminatedUnion("type", [
     credit: count,
     waitedMs: z.number().nonnegative(),
     resume: z.object({ promptTokens: ids.nonempty(), tokens: ids }).optional(),
+  }),
+  z.object({
+    type: z.literal("embed"),
+    request: embeddingRequestSchema,
+    waitedMs: z.number().nonnegative(),
+    again: z.boolean(),
   }),
   z.object({ type: z.literal("cancel"), id: z.string() }),
   z.object({ type: z.literal("credit"), id: z.string(), tokens: count }),
@@ -145,6 +165,7 @@ const eventSchema = z.discriminatedUnion("type", [
     reason: z.enum(["stop", "length"]),
     usage: z.object({ promptTokens: count, cachedTokens: count, completionTokens: count }),
   }),
+  z.object({ type: z.literal("vectors"), vectors: z.array(z.string()).nonempty(), tokens: count }),
 ]);
 
 const reportSchema = z.object({
@@ -173,6 +194,7 @@ const infoSchema = z.object({
     recurrent: z.boolean(),
     encoder: z.boolean(),
   }),
+  dimensions: z.int().positive().exactOptional(),
 });
 
 const engineMessageSchema: z.ZodType<EngineMessage> = z.discriminatedUnion("type", [

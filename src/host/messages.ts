@@ -1,10 +1,12 @@
+import type { EmbeddingEvent, EmbeddingRequest } from "../core/embedding.ts";
 import type { ErrorBody } from "../core/errors.ts";
-import type { GenerationRequest } from "../core/generation.ts";
+import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
 import type { Scheduling } from "../core/scheduling.ts";
 import type { EngineInfo } from "../engine/engine.ts";
 import type { EngineSpec } from "../engine/open.ts";
 import type { VocabularyHandle } from "../engine/vocabulary.ts";
-import type { PreparedRequest, RequestEvent } from "../inference/inference.ts";
+import type { PreparedTexts } from "../inference/embedding-loop.ts";
+import type { PreparedRequest } from "../inference/inference.ts";
 import type { StepReport } from "../scheduler/step-loop.ts";
 
 // All that crosses a border of the engine process. Between the processes: JSON, one message per line (channel.ts), checked
@@ -15,6 +17,7 @@ export type HostMessage =
   /** The first message, once. Answered by `loading`s and then `ready` or `open-failed`. */
   | { readonly type: "open"; readonly spec: EngineSpec; readonly scheduling: Scheduling }
   | Submission
+  | EmbeddingSubmission
   /** Nobody reads this request any more. Not answered. */
   | { readonly type: "cancel"; readonly id: string }
   /** The reader took this many tokens. */
@@ -40,6 +43,16 @@ export interface Submission {
   readonly resume?: { readonly promptTokens: readonly number[]; readonly tokens: readonly number[] } | undefined;
 }
 
+/** A request for an engine whose plan is to embed. */
+export interface EmbeddingSubmission {
+  readonly type: "embed";
+  readonly request: EmbeddingRequest;
+  /** Since the request arrived, in ms. */
+  readonly waitedMs: number;
+  /** Another engine process had it, and has died: the inputs are those of which there is no vector yet. */
+  readonly again: boolean;
+}
+
 /** Where the engine's main thread is, read from outside it. */
 export interface StepPulse {
   /** Steps begun so far. */
@@ -59,16 +72,22 @@ export type EngineMessage =
   /** The model cannot be opened; nothing else follows. */
   | { readonly type: "open-failed"; readonly error: ErrorBody }
   /** All events of one step. The report is missing when something happened between two steps. */
-  | { readonly type: "step"; readonly events: readonly RequestEvent[]; readonly report?: StepReport | undefined }
+  | { readonly type: "step"; readonly events: readonly EngineEvent[]; readonly report?: StepReport | undefined }
   /** A request that never reached the loop: its template, its tokens, its length. Ends the request. */
   | { readonly type: "request-failed"; readonly id: string; readonly error: ErrorBody }
   /** Twice a second from the service worker, also while a step runs. */
   | { readonly type: "heartbeat"; readonly pulse: StepPulse };
 
+/** What is said about one request: of the kind that it asks for. */
+export type EngineEvent =
+  | { readonly id: string; readonly event: GenerationEvent | EmbeddingEvent }
+  | { readonly id: string; readonly error: ErrorBody };
+
 /** Service worker → main thread of the engine process. */
 export type WorkerToMain =
   | Extract<HostMessage, { type: "open" }>
   | { readonly type: "submit"; readonly prepared: PreparedRequest; readonly credit: number }
+  | { readonly type: "embed"; readonly prepared: PreparedTexts }
   | { readonly type: "cancel"; readonly id: string }
   | { readonly type: "credit"; readonly id: string; readonly tokens: number }
   | { readonly type: "threads"; readonly threads: number }
@@ -86,13 +105,25 @@ export type MainToWorker =
     }
   | Extract<EngineMessage, { type: "open-failed" | "step" }>;
 
-/** Service worker → text worker. */
-export interface TextJob {
-  readonly request: GenerationRequest;
+/** Service worker → text worker: a prompt, or texts to embed. */
+export type TextJob =
+  | (JobOf<GenerationRequest> & {
+      readonly type: "prompt";
+      /** Of the `submit` that it came with; the text worker does not look at it. */
+      readonly credit: number;
+    })
+  | (JobOf<EmbeddingRequest> & {
+      readonly type: "texts";
+      /** Numbers of a vector. */
+      readonly dimensions: number;
+      /** Of the `embed` that it came with; the text worker does not look at it. */
+      readonly again: boolean;
+    });
+
+interface JobOf<Request> {
+  readonly request: Request;
   readonly contextLength: number;
-  /** Of the `submit` that it came with; the text worker does not look at these. */
-  readonly credit: number;
-  /** When the request arrived, on the service worker's clock, in ms. */
+  /** When the request arrived, on the service worker's clock, in ms; nothing for the text worker either. */
   readonly arrived: number;
 }
 
@@ -104,5 +135,6 @@ export type ServiceToText =
 /** Text worker → service worker: `started` when it has the vocabulary, then one answer to each job. */
 export type TextAnswer =
   | { readonly type: "started" }
-  | { readonly type: "prepared"; readonly promptTokens: Int32Array }
+  /** Those of the prompt, or of each text. */
+  | { readonly type: "prepared"; readonly tokens: readonly Int32Array[] }
   | { readonly type: "failed"; readonly error: ErrorBody };

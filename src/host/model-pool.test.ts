@@ -46,6 +46,21 @@ test("a request waits no longer than its timeout, and not at all when that canno
   expect(await inTime).toBe("finished");
 });
 
+test("texts to embed wait for their model, and keep it, as other requests do", async () => {
+  const { pool, states } = bound(new ToyWorld(1000, [aToy({ id: "a", keepAliveMs: 0 })]));
+  const model = pool.served[0];
+  const signal = new AbortController().signal;
+  const answer = model.embed({ inputs: [1, 2, 3], timeoutMs: 5000 } as never, signal);
+  await pass(1002);
+  expect([states(), pool.reports()[0]!.running]).toEqual(["a:ready", 1]);
+  await pass(20);
+  expect(await answer).toMatchObject({ promptTokens: 3 });
+  expect(states()).toBe("a:unloaded");
+  await expect(model.embed({ inputs: [1], timeoutMs: 300 } as never, signal)).rejects.toMatchObject({
+    code: "model_loading",
+  });
+});
+
 test("more than may wait are told how far it is", async () => {
   const { pool, ask } = bound(new ToyWorld(1000, [aToy({ id: "a", mostWaiting: 2 })]));
   const first = [ask("a", 1), ask("a", 1)];

@@ -1,12 +1,19 @@
 import type { Config } from "../config/schema.ts";
 import { defaultPlan, type ExecutionPlan } from "../core/execution-plan.ts";
+import type { GgufHeader } from "../model/gguf-header.ts";
 import { threadsForThisMachine } from "./cpu-quota.ts";
 
-/** The plan of what was configured, on this machine. */
-export function planFor(config: Config, modelFile: string): ExecutionPlan {
-  const plan = defaultPlan(modelFile, threadsFor(config));
-  const outputs = Math.max(plan.outputs, config.parallel);
-  return { ...plan, slots: config.parallel, contextPerSlot: config.context, outputs };
+/** The plan of what was configured, on this machine. Without a header, which the fake engine has not, only `pooling` says to embed. */
+export function planFor(config: Config, modelFile: string, header: GgufHeader | undefined): ExecutionPlan {
+  const { parallel: slots, context: contextPerSlot, pooling } = config;
+  const plan = { ...defaultPlan(modelFile, threadsFor(config)), slots, contextPerSlot };
+  if (header?.embeds === true || pooling !== undefined) {
+    // A text is never cut: the longest one is a call of its own.
+    const microBatch = Math.max(plan.microBatch, Math.min(contextPerSlot, header?.contextLength ?? 0));
+    const batch = Math.max(plan.batch, microBatch);
+    return { ...plan, task: "embed", pooling: pooling ?? "model", batch, microBatch };
+  }
+  return { ...plan, outputs: Math.max(plan.outputs, slots) };
 }
 
 /** One thread more than this process may run at once makes every step wait for it: what was asked for is capped. */

@@ -32,14 +32,14 @@ export interface PreparedModel extends Disposable {
 /** What `config` wants of its model, which is pulled if it is not here. Throws what `resolveModel` throws. */
 export async function prepareModel(config: Config, options: PullOptions): Promise<PreparedModel> {
   if (config.engine !== "llama") {
-    const wanted = loadFor(config, "fake");
+    const wanted = loadFor(config, "fake", undefined);
     const id = config.name ?? "fake";
     return { id, wanted, header: undefined, hasChatTemplate: true, recommended: {}, [Symbol.dispose]() {} };
   }
   const { id, file, header, entry, lease } = await pullModel(config, options);
   return {
     id: config.name ?? id,
-    wanted: loadFor(config, file),
+    wanted: loadFor(config, file, header),
     header,
     hasChatTemplate: header.hasChatTemplate,
     recommended: entry?.defaults ?? {},

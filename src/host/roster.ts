@@ -1,15 +1,35 @@
 import { systemClock } from "../core/clock.ts";
+import type { EmbeddingEvent } from "../core/embedding.ts";
 import { failure, MillraceError } from "../core/errors.ts";
-import type { RequestEvent } from "../inference/inference.ts";
+import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
 import type { EngineLife } from "./crash-loop.ts";
-import type { GenerationStream, StreamSource } from "./generation-stream.ts";
-import type { HostMessage } from "./messages.ts";
+import type { StreamSource } from "./generation-stream.ts";
+import type { EmbeddingSubmission, EngineEvent, HostMessage, Submission } from "./messages.ts";
 import { Quarantine } from "./quarantine.ts";
 
 /** Whoever is on trial has survived when it has got so many tokens: one of its prompt's last step, one of a decode. */
 const trialTokens = 2;
 
 type Send = (message: HostMessage) => void;
+
+/** A request that lives on when its engine process dies, whatever it asks for. */
+export interface PendingRequest {
+  readonly request: Pick<GenerationRequest, "id" | "timeoutMs">;
+  /** The engine has prepared it. */
+  readonly admitted: boolean;
+  /** Tokens, or vectors, that may come before its reader has to read; and those of them that the engine may send. */
+  readonly credit: number;
+  readonly granted: number;
+  /** When its time is over, on the system's clock in ms; Infinity = never. */
+  readonly deadline: number;
+  /** What makes an engine process begin with it, or go on where another one was. */
+  submission(mostCredit?: number): Submission | EmbeddingSubmission;
+  /** Lets the engine send all that the reader will take; returns by how much more. */
+  grant(): number;
+  /** What the engine says: of the kind that it asked for. */
+  deliver(event: GenerationEvent | EmbeddingEvent): void;
+  fail(error: Error): void;
+}
 
 /** The end of an engine process, as far as requests are concerned. */
 export interface EngineDeath {
@@ -26,14 +46,14 @@ export interface EngineDeath {
  */
 export class Roster implements StreamSource {
   /** In order of arrival. */
-  readonly #streams = new Map<string, GenerationStream>();
+  readonly #pending = new Map<string, PendingRequest>();
   /** Those that the process has, in the order in which it got them. */
   readonly #inside = new Set<string>();
   readonly #quarantine = new Quarantine();
   /** To a process that is ready. */
   #send: Send | undefined;
   #deadlines: NodeJS.Timeout | undefined;
-  /** That the process has generated, but for trials. */
+  /** That the process has generated, or made vectors of, but for trials. */
   #tokens = 0;
   readonly #onWork: (isWorking: boolean) => void;
   #isWorking = false;
@@ -44,7 +64,7 @@ export class Roster implements StreamSource {
   }
 
   get size(): number {
-    return this.#streams.size;
+    return this.#pending.size;
   }
 
   /** An engine process is ready: those that wait go there. */
@@ -56,15 +76,15 @@ export class Roster implements StreamSource {
 
   /** The process is gone. Returns what its life was worth; a request that is known now to have killed it has failed. */
   onDeath({ running, byItself, problem }: EngineDeath): Pick<EngineLife, "tokens" | "taught"> {
-    const preparing = [...this.#inside].find((id) => this.#streams.get(id)?.admitted === false);
-    const ran = [...running, preparing ?? ""].filter((id) => (this.#streams.get(id)?.credit ?? 0) > 0);
+    const preparing = [...this.#inside].find((id) => this.#pending.get(id)?.admitted === false);
+    const ran = [...running, preparing ?? ""].filter((id) => (this.#pending.get(id)?.credit ?? 0) > 0);
     const convicted = this.#quarantine.died(ran, byItself);
     this.#inside.clear();
     this.#send = undefined;
     this.#look();
     clearInterval(this.#deadlines);
     this.#deadlines = setInterval(() => this.#expire(), 250).unref();
-    if (convicted !== undefined) this.#streams.get(convicted)?.fail(failure("poison_request", { problem }));
+    if (convicted !== undefined) this.#pending.get(convicted)?.fail(failure("poison_request", { problem }));
     const tokens = this.#tokens;
     this.#tokens = 0;
     return { tokens, taught: convicted !== undefined };
@@ -73,30 +93,30 @@ export class Roster implements StreamSource {
   /** Ends all with this error. */
   failAll(error: MillraceError): void {
     this.#send = undefined;
-    for (const stream of this.#streams.values()) stream.fail(error);
+    for (const pending of this.#pending.values()) pending.fail(error);
     clearInterval(this.#deadlines);
   }
 
-  deliver(news: RequestEvent): void {
+  deliver(news: EngineEvent): void {
     const { id } = news;
-    const stream = this.#streams.get(id);
-    if (stream === undefined) return; // it was cancelled meanwhile
-    if ("error" in news) return stream.fail(new MillraceError(news.error));
-    if (this.#quarantine.isOver && news.event.type === "text-delta") this.#tokens += news.event.tokens.length;
-    stream.deliver(news.event);
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return; // it was cancelled meanwhile
+    if ("error" in news) return pending.fail(new MillraceError(news.error));
+    if (this.#quarantine.isOver) this.#tokens += tokensIn(news.event);
+    pending.deliver(news.event);
     this.#look();
-    if (id !== this.#quarantine.onTrial || stream.granted > 0) return;
+    if (id !== this.#quarantine.onTrial || pending.granted > 0) return;
     this.#quarantine.release(id);
     this.#letIn();
   }
 
-  submit(stream: GenerationStream): void {
-    this.#streams.set(stream.request.id, stream);
-    if (this.#send !== undefined && this.#quarantine.isOver) this.#enter(stream);
+  submit(pending: PendingRequest): void {
+    this.#pending.set(pending.request.id, pending);
+    if (this.#send !== undefined && this.#quarantine.isOver) this.#enter(pending);
   }
 
-  credit(stream: GenerationStream): void {
-    if (this.#quarantine.isOver && this.#inside.has(stream.request.id)) this.#grant(stream);
+  credit(pending: PendingRequest): void {
+    if (this.#quarantine.isOver && this.#inside.has(pending.request.id)) this.#grant(pending);
   }
 
   cancel(id: string): void {
@@ -104,7 +124,7 @@ export class Roster implements StreamSource {
   }
 
   forget(id: string): void {
-    this.#streams.delete(id);
+    this.#pending.delete(id);
     this.#inside.delete(id);
     this.#look();
     if (this.#quarantine.isOver) return;
@@ -115,25 +135,25 @@ export class Roster implements StreamSource {
   #letIn(): void {
     if (this.#send === undefined) return;
     const suspect = this.#quarantine.next();
-    if (suspect !== undefined) return this.#enter(this.#streams.get(suspect)!, trialTokens);
+    if (suspect !== undefined) return this.#enter(this.#pending.get(suspect)!, trialTokens);
     if (!this.#quarantine.isOver) return;
-    for (const [id, stream] of this.#streams) {
-      if (this.#inside.has(id)) this.#grant(stream);
-      else this.#enter(stream);
+    for (const [id, pending] of this.#pending) {
+      if (this.#inside.has(id)) this.#grant(pending);
+      else this.#enter(pending);
     }
   }
 
-  #enter(stream: GenerationStream, mostCredit?: number): void {
-    this.#inside.add(stream.request.id);
-    const submission = stream.submission(mostCredit);
+  #enter(pending: PendingRequest, mostCredit?: number): void {
+    this.#inside.add(pending.request.id);
+    const submission = pending.submission(mostCredit);
     this.#look();
     this.#send?.(submission);
   }
 
-  #grant(stream: GenerationStream): void {
-    const tokens = stream.grant();
+  #grant(pending: PendingRequest): void {
+    const tokens = pending.grant();
     this.#look();
-    if (tokens > 0) this.#send?.({ type: "credit", id: stream.request.id, tokens });
+    if (tokens > 0) this.#send?.({ type: "credit", id: pending.request.id, tokens });
   }
 
   #look(): void {
@@ -146,16 +166,22 @@ export class Roster implements StreamSource {
   /** Requests whose readers do not read are no work. */
   #hasWork(): boolean {
     if (this.#send === undefined) return false;
-    for (const id of this.#inside) if ((this.#streams.get(id)?.granted ?? 0) > 0) return true;
+    for (const id of this.#inside) if ((this.#pending.get(id)?.granted ?? 0) > 0) return true;
     return false;
   }
 
   /** Without an engine nobody else looks at the time. */
   #expire(): void {
     const now = systemClock.now();
-    for (const stream of this.#streams.values()) {
-      if (stream.deadline > now) continue;
-      stream.fail(failure("deadline_exceeded", { timeout: stream.request.timeoutMs! / 1000 }));
+    for (const pending of this.#pending.values()) {
+      if (pending.deadline > now) continue;
+      pending.fail(failure("deadline_exceeded", { timeout: pending.request.timeoutMs! / 1000 }));
     }
   }
+}
+
+/** That were generated, or of texts whose vectors came. */
+function tokensIn(event: GenerationEvent | EmbeddingEvent): number {
+  if (event.type === "vectors") return event.tokens;
+  return event.type === "text-delta" ? event.tokens.length : 0;
 }

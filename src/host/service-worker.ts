@@ -5,7 +5,14 @@ import { systemClock } from "../core/clock.ts";
 import { Channel } from "./channel.ts";
 import { startWorker } from "./entry-point.ts";
 import { parseHostMessage } from "./message-schemas.ts";
-import type { EngineMessage, HostMessage, MainToWorker, Submission, WorkerToMain } from "./messages.ts";
+import type {
+  EmbeddingSubmission,
+  EngineMessage,
+  HostMessage,
+  MainToWorker,
+  Submission,
+  WorkerToMain,
+} from "./messages.ts";
 import { Pulse } from "./pulse.ts";
 import { TextJobs, textLimits } from "./text-jobs.ts";
 
@@ -25,9 +32,14 @@ let engine: Opened | undefined;
 const textJobs = new TextJobs({
   limits: textLimits,
   startWorker: () => startWorker("text-worker", { resourceLimits: { maxOldGenerationSizeMb: textWorkerHeapMb } }),
-  onPrepared: ({ request, credit, arrived }, promptTokens) => {
-    const waitedMs = systemClock.now() - arrived;
-    tellMain({ type: "submit", prepared: { request, promptTokens, waitedMs }, credit });
+  onPrepared: (job, tokens) => {
+    const waitedMs = systemClock.now() - job.arrived;
+    if (job.type === "texts") {
+      const { request, again } = job;
+      return tellMain({ type: "embed", prepared: { request, texts: tokens, waitedMs, again } });
+    }
+    const { request, credit } = job;
+    tellMain({ type: "submit", prepared: { request, promptTokens: tokens[0]!, waitedMs }, credit });
   },
   onFailed: ({ request }, error) => channel.send({ type: "request-failed", id: request.id, error }),
 });
@@ -52,6 +64,8 @@ function receive(message: HostMessage): void {
       return tellMain(message);
     case "submit":
       return submit(message);
+    case "embed":
+      return embed(message);
     case "cancel":
       if (!textJobs.drop(message.id)) tellMain(message);
       return;
@@ -70,11 +84,19 @@ function submit({ request, credit, waitedMs, resume }: Submission): void {
   if (engine === undefined) throw new Error("a request came before the engine was ready");
   if (resume === undefined) {
     const arrived = systemClock.now() - waitedMs;
-    return textJobs.add({ request, credit, contextLength: engine.info.contextPerSlot, arrived });
+    const { contextPerSlot: contextLength } = engine.info;
+    return textJobs.add({ type: "prompt", request, credit, contextLength, arrived });
   }
   const promptTokens = Int32Array.from(resume.promptTokens);
   const sent = Int32Array.from(resume.tokens);
   tellMain({ type: "submit", prepared: { request, promptTokens, sent, waitedMs }, credit });
+}
+
+function embed({ request, waitedMs, again }: EmbeddingSubmission): void {
+  const { contextPerSlot: contextLength, dimensions } = engine?.info ?? {};
+  if (contextLength === undefined || dimensions === undefined)
+    throw new Error("texts came for an engine that makes no vectors");
+  textJobs.add({ type: "texts", request, contextLength, dimensions, again, arrived: systemClock.now() - waitedMs });
 }
 
 function onOpened(opened: Opened): void {

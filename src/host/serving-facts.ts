@@ -30,7 +30,7 @@ async function modelFacts(config: Config): Promise<ModelFacts> {
   const name = config.model;
   try {
     const { file, header } = await resolveModel(name, { home: config.home, offline: true });
-    const wanted = loadFor(config, file);
+    const wanted = loadFor(config, file, header);
     return { name, state: "fits", less: differenceInWords(wanted, fitLoad(header, wanted, availableMemory())) };
   } catch (error) {
     const { code, message: problem } = toMillraceError(error);

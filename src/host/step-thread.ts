@@ -1,9 +1,12 @@
 import type { Worker } from "node:worker_threads";
 import { toMillraceError } from "../core/errors.ts";
-import { openEngine } from "../engine/open.ts";
+import type { Embedder } from "../engine/embedder.ts";
+import { openEmbedder, openEngine } from "../engine/open.ts";
 import type { Engine } from "../engine/engine.ts";
-import { Inference } from "../inference/inference.ts";
-import type { MainToWorker, WorkerToMain } from "./messages.ts";
+import { EmbeddingLoop, type EmbeddingLoopOptions } from "../inference/embedding-loop.ts";
+import { Inference, type InferenceOptions } from "../inference/inference.ts";
+import type { StepReport } from "../scheduler/step-loop.ts";
+import type { EngineEvent, MainToWorker, WorkerToMain } from "./messages.ts";
 import type { Pulse } from "./pulse.ts";
 import { RunNotes } from "./run-notes.ts";
 
@@ -15,7 +18,9 @@ export class StepThread {
   readonly #worker: Worker;
   readonly #pulse: Pulse;
   readonly #closing = new AbortController();
+  /** Whichever the plan is for. */
   #inference: Inference | undefined;
+  #embedding: EmbeddingLoop | undefined;
 
   constructor(serviceWorker: Worker, pulse: Pulse) {
     this.#worker = serviceWorker;
@@ -30,58 +35,66 @@ export class StepThread {
   }
 
   #receive(message: WorkerToMain): void {
-    const inference = this.#inference;
+    const work = this.#inference ?? this.#embedding;
     switch (message.type) {
       case "open":
         this.#open(message).catch(die);
         return;
       case "submit":
-        return inference?.submit(message.prepared, message.credit);
+        return this.#inference?.submit(message.prepared, message.credit);
+      case "embed":
+        return this.#embedding?.submit(message.prepared);
       case "cancel":
-        return inference?.cancel(message.id);
+        return work?.cancel(message.id);
       case "credit":
-        return inference?.credit(message.id, message.tokens);
+        return this.#inference?.credit(message.id, message.tokens);
       case "threads":
-        return inference?.limitThreads(message.threads);
+        return work?.limitThreads(message.threads);
       case "schedule":
-        return inference?.reschedule(message.scheduling);
+        return work?.reschedule(message.scheduling);
       case "close":
         this.#closing.abort();
-        if (inference === undefined) process.exit(0);
+        if (work === undefined) process.exit(0);
     }
   }
 
   /** Loads the model and steps until the server says `close`. */
   async #open({ spec, scheduling }: Extract<WorkerToMain, { type: "open" }>): Promise<void> {
     const pulse = this.#pulse;
-    let engine: Engine;
+    const onProgress = (fraction: number) => {
+      pulse.progress = fraction;
+    };
+    let engine: Engine | Embedder;
     try {
-      engine = openEngine(spec, (fraction) => {
-        pulse.progress = fraction;
-      });
+      engine = spec.plan.task === "embed" ? openEmbedder(spec, onProgress) : openEngine(spec, onProgress);
     } catch (error) {
       const failed = toMillraceError(error);
       if (failed.code === "internal") console.error(error);
       return this.#tell({ type: "open-failed", error: failed.toBody() });
     }
     const notes = new RunNotes();
-    const inference = new Inference(engine, {
+    const work = this.#start(engine, {
       scheduling,
       watch: {
         beginStep: (tokens) => {
-          notes.write(inference.running);
+          notes.write(work.running);
           pulse.beginStep(tokens);
         },
         endStep: () => pulse.endStep(),
       },
-      onStep: (events, report) => this.#tell({ type: "step", events, report }),
+      onStep: (events: readonly EngineEvent[], report: StepReport | undefined) =>
+        this.#tell({ type: "step", events, report }),
     });
-    this.#inference = inference;
     const { info, vocabularyHandle: vocabulary, abortFlag } = engine;
     this.#tell({ type: "opened", info, vocabulary, abortFlag });
-    await inference.run(this.#closing.signal);
+    await work.run(this.#closing.signal);
     engine[Symbol.dispose]();
     process.exit(0);
+  }
+
+  #start(engine: Engine | Embedder, options: InferenceOptions & EmbeddingLoopOptions): Inference | EmbeddingLoop {
+    if ("embed" in engine) return (this.#embedding = new EmbeddingLoop(engine, options));
+    return (this.#inference = new Inference(engine, options));
   }
 
   #tell(message: MainToWorker): void {

@@ -12,7 +12,7 @@ const workerSource = `
     if (text === "loop") for (;;);
     const hoard = [];
     if (text === "memory") for (;;) hoard.push(new Array(1e5).fill(hoard.length));
-    parentPort.postMessage({ type: "prepared", promptTokens: Int32Array.of(text.length) });
+    parentPort.postMessage({ type: "prepared", tokens: [Int32Array.of(text.length)] });
   });`;
 
 function setUp() {
@@ -26,6 +26,7 @@ function setUp() {
   jobs.open({ kind: "fake", options: "" });
   const add = (id: string, text: string): void =>
     jobs.add({
+      type: "prompt",
       request: { id, prompt: { kind: "text", text } } as GenerationRequest,
       contextLength: 9,
       credit: 1,

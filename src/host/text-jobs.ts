@@ -1,5 +1,6 @@
 import type { Worker } from "node:worker_threads";
 import { failure, type ErrorBody } from "../core/errors.ts";
+import type { Prompt } from "../core/generation.ts";
 import type { VocabularyHandle } from "../engine/vocabulary.ts";
 import type { ServiceToText, TextAnswer, TextJob } from "./messages.ts";
 
@@ -16,7 +17,8 @@ export interface TextJobsOptions {
   /** Starts a worker that takes ServiceToText and gives TextAnswers. */
   readonly startWorker: () => Worker;
   readonly limits: TextLimits;
-  readonly onPrepared: (job: TextJob, promptTokens: Int32Array) => void;
+  /** With the tokens of the prompt, or of each text. */
+  readonly onPrepared: (job: TextJob, tokens: readonly Int32Array[]) => void;
   readonly onFailed: (job: TextJob, error: ErrorBody) => void;
 }
 
@@ -89,7 +91,7 @@ export class TextJobs {
     const job = this.#waiting.shift();
     if (job === undefined) return;
     const { templateMs, perCharacterMs } = this.#options.limits;
-    const timer = setTimeout(() => this.#onTimeout(), templateMs + perCharacterMs * promptSize(job));
+    const timer = setTimeout(() => this.#onTimeout(), templateMs + perCharacterMs * sizeOf(job));
     this.#running = { job, timer, wanted: true };
     this.#tell({ type: "job", job });
   }
@@ -100,7 +102,7 @@ export class TextJobs {
     } else {
       const job = this.#finish();
       if (job !== undefined && answer.type === "failed") this.#options.onFailed(job, answer.error);
-      else if (job !== undefined && answer.type === "prepared") this.#options.onPrepared(job, answer.promptTokens);
+      else if (job !== undefined && answer.type === "prepared") this.#options.onPrepared(job, answer.tokens);
     }
     this.#next();
   }
@@ -136,7 +138,12 @@ export class TextJobs {
 }
 
 /** In UTF-16 units, or token ids: only a measure of the work. */
-function promptSize({ request: { prompt } }: TextJob): number {
+function sizeOf(job: TextJob): number {
+  if (job.type === "texts") return job.request.inputs.reduce((sum, input) => sum + promptSize(input), 0);
+  return promptSize(job.request.prompt);
+}
+
+function promptSize(prompt: Prompt): number {
   if (prompt.kind === "tokens") return prompt.ids.length;
   if (prompt.kind === "text") return prompt.text.length;
   return prompt.messages.reduce((sum, { content }) => sum + content.length, 0);

@@ -3,6 +3,7 @@ import { toMillraceError } from "../core/errors.ts";
 import { openVocabulary } from "../engine/open.ts";
 import type { Vocabulary } from "../engine/vocabulary.ts";
 import { prepareRequest } from "../inference/prepare.ts";
+import { prepareTexts } from "../inference/prepare-texts.ts";
 import type { ServiceToText, TextAnswer, TextJob } from "./messages.ts";
 
 // Renders templates and tokenizes, one job at a time. A template can loop for ever and a text can take seconds: the
@@ -19,12 +20,17 @@ function receive(message: ServiceToText): TextAnswer {
   return { type: "started" };
 }
 
-function prepare({ request, contextLength }: TextJob): TextAnswer {
+function prepare(job: TextJob): TextAnswer {
   try {
-    return { type: "prepared", promptTokens: prepareRequest(request, vocabulary, contextLength) };
+    return { type: "prepared", tokens: tokensOf(job) };
   } catch (error) {
     const failed = toMillraceError(error);
     if (failed.code === "internal") console.error(error);
     return { type: "failed", error: failed.toBody() };
   }
+}
+
+function tokensOf(job: TextJob): Int32Array[] {
+  if (job.type === "texts") return prepareTexts(job.request, vocabulary, job);
+  return [prepareRequest(job.request, vocabulary, job.contextLength)];
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import {
   ChoiceCollector,
   sseEvent,
@@ -16,11 +16,11 @@ import { formatError } from "../api/openai/error-body.ts";
 import type { ModelInfo } from "../core/backend.ts";
 import { failure } from "../core/errors.ts";
 import type { ChoiceEvent } from "../core/generation.ts";
-import { newSeed } from "../core/ids.ts";
 import type { Models } from "../core/models.ts";
 import { addRoute } from "./add-route.ts";
-import { findModel, modelMeant } from "./find-model.ts";
+import { findModel } from "./find-model.ts";
 import { generateChoices } from "./generate-choices.ts";
+import { fixedOf } from "./request-facts.ts";
 import type { RequestRecord } from "./request-log.ts";
 import { failureOf, type RequestScopes } from "./request-scopes.ts";
 import type { CurrentSettings } from "./server-settings.ts";
@@ -85,24 +85,6 @@ export function addGenerationRoutes(server: FastifyInstance, serving: Serving): 
       },
     });
 }
-
-/** What is known of a request before its body is checked. */
-function fixedOf({ id, identity, headers, body }: FastifyRequest, { models, settings }: Serving): Fixed {
-  const { requestTimeout } = settings();
-  return {
-    id,
-    seed: newSeed(),
-    tenant: identity.tenant,
-    lane: identity.lane,
-    headers: { "x-priority": textOf(headers["x-priority"]), "x-request-timeout": textOf(headers["x-request-timeout"]) },
-    defaultTimeoutMs: requestTimeout === 0 ? undefined : 1000 * requestTimeout,
-    defaultModel: models.served[0].model.id,
-    defaults: modelMeant(models, body)?.defaults ?? {},
-  };
-}
-
-/** Of a header that is sent twice Node makes one text, which then is none of those accepted. */
-const textOf = (header: string | string[] | undefined) => header?.toString();
 
 /** What could never be served must not be told to come again later. */
 function refuseTooMany({ prompts, choices }: ParsedRequest, { mostRequests = Infinity }: ModelInfo): void {

@@ -8,6 +8,7 @@ import { addAdminModelRoutes } from "./admin-model-routes.ts";
 import { identify } from "./auth.ts";
 import { allowOrigins } from "./cors.ts";
 import { answerClientError } from "./client-error.ts";
+import { addEmbeddingRoute } from "./embedding-route.ts";
 import { EndlessStreams } from "./endless-streams.ts";
 import { sendFailure, toFailure } from "./error-response.ts";
 import { addGenerationRoutes } from "./generation-routes.ts";
@@ -84,5 +85,6 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   addReloadRoute(server, options.reload);
   addAdminModelRoutes(server, { models, settings, streams });
   addGenerationRoutes(server, { ...options, scopes });
+  addEmbeddingRoute(server, { ...options, scopes });
   return server;
 }

@@ -3,6 +3,7 @@ import type { ChatMessage, GenerationRequest } from "../core/generation.ts";
 import type { Vocabulary } from "../engine/vocabulary.ts";
 import { renderChat, tokenText } from "./chat-template.ts";
 import { markControlWords } from "./control-words.ts";
+import { checkedIds, fewestTokens } from "./prompt-tokens.ts";
 
 /**
  * The prompt of a request as tokens, at least one and fewer than `contextLength`, so that one more can be generated.
@@ -22,7 +23,7 @@ export function prepareRequest(request: GenerationRequest, vocabulary: Vocabular
 }
 
 function promptTokens({ prompt, model }: GenerationRequest, vocabulary: Vocabulary, contextLength: number): Int32Array {
-  if (prompt.kind === "tokens") return checkedIds(prompt.ids, vocabulary);
+  if (prompt.kind === "tokens") return checkedIds(prompt.ids, vocabulary, "prompt");
   if (prompt.kind === "text") {
     refuseByBytes(prompt.text, vocabulary, contextLength);
     return vocabulary.tokenize(prompt.text, { parseSpecial: false, addSpecial: true });
@@ -38,17 +39,9 @@ function checkBiases({ sampling }: GenerationRequest, { size }: Vocabulary): voi
   throw failure("invalid_value", { field: `logit_bias.${wrong.token}`, value: `${wrong.bias}`, accepted });
 }
 
-function checkedIds(ids: readonly number[], vocabulary: Vocabulary): Int32Array {
-  const index = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < vocabulary.size));
-  if (index < 0) return Int32Array.from(ids);
-  const accepted = `token ids from 0 to ${vocabulary.size - 1}`;
-  throw failure("invalid_value", { field: `prompt[${index}]`, value: `${ids[index]}`, accepted });
-}
-
-/** No token has more bytes than the longest piece, so a text too long to fit is known without tokenizing it. */
 function refuseByBytes(text: string, vocabulary: Vocabulary, contextLength: number): void {
   if (text.length < contextLength) return;
-  const fewest = Math.ceil(Buffer.byteLength(text) / vocabulary.maxPieceBytes);
+  const fewest = fewestTokens(text, vocabulary);
   if (fewest >= contextLength) {
     throw failure("context_length_exceeded", { prompt: `at least ${fewest}`, limit: contextLength });
   }

@@ -1,3 +1,10 @@
+/** Those that see a text as a whole: no token is generated, and nothing of it kept (`create_memory` in `src/llama-model.cpp`). */
+export const encoders: ReadonlySet<string> = new Set(
+  "bert modern-bert nomic-bert nomic-bert-moe neo-bert jina-bert-v2 jina-bert-v3 eurobert gemma-embedding llama-embed".split(
+    " ",
+  ),
+);
+
 /** `general.architecture` of the models that llama.cpp v0.5.0 runs (its `src/llama-arch.cpp`, without the image-only "clip"). */
 export const architectures: ReadonlySet<string> = new Set(
   (

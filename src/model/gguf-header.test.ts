@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MillraceError } from "../core/errors.ts";
 import { damagedModels } from "./damage/testing.ts";
 import { readGgufHeader } from "./gguf-header.ts";
+import { minilm } from "./real-headers/testing.ts";
 import { buildGguf, tinyLlama, tinyTensors, type GgufParts, type GgufValue } from "./testing.ts";
 
 let folder: string;
@@ -72,6 +73,16 @@ test("a valid file gives its facts", async () => {
     bytes: 576,
     offset: 1024,
   });
+});
+
+test("an encoder embeds, and so does a model whose file says how to pool", async () => {
+  const embeds = async (changes: Readonly<Record<string, GgufValue>>) =>
+    (await readGgufHeader(await fileOf(withMetadata(changes)))).embeds;
+  expect(await embeds({})).toBe(false);
+  expect(await embeds({ "llama.pooling_type": { u32: 0 } })).toBe(false);
+  expect(await embeds({ "llama.pooling_type": { u32: 3 } })).toBe(true);
+  expect(minilm.embeds).toBe(true);
+  expect(minilm.layers.every(({ keyWidth, valueWidth }) => keyWidth + valueWidth === 0)).toBe(true);
 });
 
 test("version 2 is read as well", async () => {

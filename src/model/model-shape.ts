@@ -1,3 +1,4 @@
+import { encoders } from "./architectures.ts";
 import { HeaderProblem } from "./header-reader.ts";
 import { printable, type Metadata } from "./metadata.ts";
 import type { TensorInfo } from "./tensors.ts";
@@ -19,10 +20,12 @@ export interface ModelShape {
   /** Tokens that sliding layers look back; 0 = every layer sees all. */
   readonly slidingWindow: number;
   readonly layers: readonly LayerShape[];
+  /** It is there to make vectors of texts: an encoder, or its file says how to make one of those of its tokens. */
+  readonly embeds: boolean;
 }
 
 interface LayerShape {
-  /** Numbers kept per token of context. */
+  /** Numbers kept per token of context; 0 in an encoder. */
   readonly keyWidth: number;
   readonly valueWidth: number;
   /** Keeps only the sliding window. */
@@ -31,6 +34,8 @@ interface LayerShape {
   readonly stateWidth: number;
 }
 
+/** Of `enum llama_pooling_type`: mean, first token, last token; 0 = none, 4 = a rank instead of a vector. */
+const pools: ReadonlySet<unknown> = new Set([1, 2, 3]);
 /** llama.cpp's `LLAMA_MAX_LAYERS`. */
 const maxLayers = 512;
 
@@ -77,6 +82,7 @@ export function modelShape(architecture: string, metadata: Metadata, tensors: re
   const stateful = statefulLayers(tensors);
   // With latent attention (DeepSeek) the value is a part of the key and is not kept apart.
   const keepsValues = facts.optional("attention.key_length_mla") === undefined;
+  const encodes = encoders.has(architecture);
   return {
     contextLength,
     embeddingLength,
@@ -89,7 +95,7 @@ export function modelShape(architecture: string, metadata: Metadata, tensors: re
     valueLength,
     slidingWindow: sliding.includes(true) ? facts.optional("attention.sliding_window")! : 0,
     layers: kvHeads.map((count, i) => {
-      const attends = i < cached && (!stateful.has(i) || names.has(`blk.${i}.attn_k.weight`));
+      const attends = !encodes && i < cached && (!stateful.has(i) || names.has(`blk.${i}.attn_k.weight`));
       const lengths = sliding[i]
         ? {
             key: facts.optional("attention.key_length_swa") ?? keyLength,
@@ -103,6 +109,7 @@ export function modelShape(architecture: string, metadata: Metadata, tensors: re
         stateWidth: stateful.has(i) ? stateWidth : 0,
       };
     }),
+    embeds: encodes || pools.has(facts.value("pooling_type")),
   };
 }
 

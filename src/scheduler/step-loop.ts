@@ -5,6 +5,7 @@ import { Mover } from "./apply-move.ts";
 import { applyStep, expire, type SequenceEvent } from "./apply-step.ts";
 import { computePlan } from "./compute-plan.ts";
 import { Forecast } from "./forecast.ts";
+import { Idle, nextTurn } from "./idle.ts";
 import { planIdleMove, planMove, type Wait } from "./plan-move.ts";
 import { planStep, type StepLimits } from "./plan-step.ts";
 import { policies } from "./policies/policies.ts";
@@ -59,7 +60,7 @@ export class StepLoop {
   readonly #governor: ThreadGovernor;
   #threads: number;
   #steps = 0;
-  #wake: () => void = () => {};
+  readonly #idle = new Idle();
 
   constructor(engine: Engine, options: StepLoopOptions) {
     this.state = newState(engine, options.scheduling);
@@ -100,7 +101,7 @@ export class StepLoop {
 
   /** Looks again for work, and calls `onStep` in any case. */
   wake(): void {
-    this.#wake();
+    this.#idle.wake();
   }
 
   /** Runs until `signal` aborts. An error of the engine is thrown: the engine is not to be trusted after it. */
@@ -194,16 +195,6 @@ export class StepLoop {
   /** Until something is added or changed, or a deadline passes. */
   async #moreWork(now: number): Promise<void> {
     const deadlines = [...this.state.running, ...this.state.waiting].map(({ deadline }) => deadline);
-    const wait = Math.min(...deadlines) - now;
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      if (wait < Infinity) timer = setTimeout(resolve, Math.max(1, wait));
-    });
-    clearTimeout(timer);
+    await this.#idle.rest(Math.min(...deadlines) - now);
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

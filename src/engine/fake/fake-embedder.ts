@@ -1,5 +1,6 @@
+import { normalized } from "../../core/embedding.ts";
 import type { ExecutionPlan } from "../../core/execution-plan.ts";
-import { normalized, tooLong, type Embedder, type EmbedderInfo } from "../embedder.ts";
+import { tooLong, type Embedder, type EmbedderInfo } from "../embedder.ts";
 import type { VocabularyHandle } from "../vocabulary.ts";
 import { FakeVocabulary } from "./fake-vocabulary.ts";
 import { chance, extend, mix } from "./hash.ts";

@@ -1,6 +1,7 @@
+import { normalized } from "../../core/embedding.ts";
 import type { ExecutionPlan } from "../../core/execution-plan.ts";
 import { failure } from "../../core/errors.ts";
-import { normalized, tooLong, type Embedder, type EmbedderInfo } from "../embedder.ts";
+import { tooLong, type Embedder, type EmbedderInfo } from "../embedder.ts";
 import type { BatchItem } from "../engine.ts";
 import type { Vocabulary, VocabularyHandle } from "../vocabulary.ts";
 import { FlatBatch } from "./flat-batch.ts";
@@ -81,11 +82,12 @@ class LlamaEmbedder implements Embedder {
     this.#batch.fill(texts.map(itemOf));
     if (texts.length === 0) return [];
     this.#threads.use(this.plan.batchThreads);
-    const result = this.#native.decode(this.#context, this.#batch.native);
+    const [native, context, batch] = [this.#native, this.#context, this.#batch.native];
+    const result = this.#memory === null ? native.encode(context, batch) : native.decode(context, batch);
     const vectors = result === decodeResults.done ? texts.map((_, slot) => this.#vectorOf(slot)) : undefined;
     if (this.#memory !== null) this.#native.removeRange(this.#memory, -1, -1, -1);
     if (vectors === undefined && result !== decodeResults.aborted) {
-      throw failure("engine_failed", { problem: `llama_decode returned ${result}; the log says why` });
+      throw failure("engine_failed", {  problem: `llama.cpp returned ${result} for a call; its log says why` });
     }
     return vectors;
   }

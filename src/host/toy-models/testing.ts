@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import type { BackendStatus } from "../../core/backend.ts";
 import { defaultPlan } from "../../core/execution-plan.ts";
+import type { EmbeddingRequest, Embeddings } from "../../core/embedding.ts";
 import { failure } from "../../core/errors.ts";
 import type { GenerationEvent, GenerationRequest } from "../../core/generation.ts";
 import { defaultScheduling, type Scheduling } from "../../core/scheduling.ts";
@@ -93,6 +94,12 @@ class ToyEngines implements Engines {
     });
     const usage = { promptTokens: 1, cachedTokens: 0, completionTokens: 1 };
     yield { type: "finished", reason: "stop", usage };
+  }
+
+  /** Takes a ms for each text. */
+  async embed({ inputs }: EmbeddingRequest): Promise<Embeddings> {
+    await new Promise((resolve) => setTimeout(resolve, inputs.length));
+    return { vectors: inputs.map(() => Float32Array.of(1)), promptTokens: inputs.length };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

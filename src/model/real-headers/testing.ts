@@ -68,3 +68,16 @@ export const gemma3 = headerOf(
   },
   { vocabularySize: 262_144, mergeCount: 0, tensors: [], tensorBytes: 246_582_784 },
 );
+
+/** all-MiniLM-L6-v2 in F16, an encoder. */
+export const minilm = headerOf(
+  "bert",
+  {
+    block_count: 6,
+    context_length: 512,
+    embedding_length: 384,
+    feed_forward_length: 1536,
+    "attention.head_count": 12,
+  },
+  { vocabularySize: 30_522, mergeCount: 0, tensors: [], tensorBytes: 45_500_000 },
+);

@@ -1,0 +1,72 @@
+import * as z from "zod";
+import type { EmbeddingInput, EmbeddingRequest } from "../../core/embedding.ts";
+import { failure } from "../../core/errors.ts";
+import { checkBody, describe } from "./check-body.ts";
+import type { Fixed } from "./common-fields.ts";
+import { ignored, integerFrom, listOf, objectOf, text } from "./fields.ts";
+import { laneOf, priorityField, timeoutField, timeoutOf } from "./scheduling-fields.ts";
+
+/** OpenAI's limit. */
+const mostInputs = 2048;
+
+const inputText = text("a string that is not empty").min(1, "a string that is not empty");
+const tokenIds = listOf(integerFrom(0, 2 ** 31 - 1, "a token id"), "an array of token ids");
+const acceptedInputs = `a string that is not empty, an array of token ids, or an array of up to ${mostInputs} of them`;
+
+/** Every field that OpenAI documents for embeddings, and ours. Exported for the test that compares. */
+export const embeddingFields = {
+  model: text("the id of a served model").nullish(),
+  input: z.union(
+    [
+      inputText,
+      tokenIds,
+      listOf(inputText, "an array of strings"),
+      listOf(tokenIds, "an array of arrays of token ids"),
+    ],
+    acceptedInputs,
+  ),
+  encoding_format: z.enum(["float", "base64"], '"float", "base64"').nullish(),
+  dimensions: integerFrom(1, 2 ** 31 - 1).nullish(),
+  // Not OpenAI's:
+  priority: priorityField.nullish(),
+  timeout: timeoutField.nullish(),
+  // Without meaning for a local model:
+  user: ignored(),
+};
+
+const embeddingRequest = objectOf(embeddingFields, "a JSON object");
+
+/** A valid request, and how its answer is to be written. */
+interface ParsedEmbedding {
+  readonly request: EmbeddingRequest;
+  readonly encoding: VectorEncoding;
+}
+
+export type VectorEncoding = "float" | "base64";
+
+/** The body of `POST /v1/embeddings` in our words. Throws a MillraceError that names the field at fault. */
+export function parseEmbedding(body: unknown, fixed: Omit<Fixed, "seed" | "defaults">): ParsedEmbedding {
+  const fields = checkBody(embeddingRequest, body);
+  return {
+    request: {
+      id: fixed.id,
+      model: fields.model ?? fixed.defaultModel,
+      tenant: fixed.tenant,
+      lane: laneOf(fields.priority, fixed),
+      timeoutMs: timeoutOf(fields.timeout, fixed),
+      inputs: toInputs(fields.input),
+      dimensions: fields.dimensions ?? undefined,
+    },
+    encoding: fields.encoding_format ?? "float",
+  };
+}
+
+function toInputs(input: string | number[] | string[] | number[][]): EmbeddingInput[] {
+  if (typeof input === "string") return [{ kind: "text", text: input }];
+  if (typeof input[0] === "number") return [{ kind: "tokens", ids: input as number[] }];
+  if (input.length > mostInputs)
+    throw failure("invalid_value", { field: "input", value: describe(input), accepted: acceptedInputs });
+  return (input as (string | number[])[]).map((one) =>
+    typeof one === "string" ? { kind: "text", text: one } : { kind: "tokens", ids: one },
+  );
+}

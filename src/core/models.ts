@@ -1,6 +1,7 @@
 import type { Backend } from "./backend.ts";
 import type { ErrorBody, LoadingProgress } from "./errors.ts";
 import type { RequestDefaults } from "./generation.ts";
+import type { TextQuestion, TextReply } from "./text-question.ts";
 
 /** A model that this server was configured to serve, whether it is in memory or not. */
 export interface ServedModel extends Backend {
@@ -8,6 +9,8 @@ export interface ServedModel extends Backend {
   readonly defaults: RequestDefaults;
   /** It is loaded when a request names it, not at the start: whether the server is ready does not depend on it. */
   readonly onDemand: boolean;
+  /** Loads it first, if it is not in memory. Rejects with a MillraceError. */
+  ask(question: TextQuestion, signal: AbortSignal): Promise<TextReply>;
 }
 
 /** `degraded`: its engine died and is not back yet. `failed`: it could not be loaded. */

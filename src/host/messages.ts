@@ -1,6 +1,7 @@
 import type { ErrorBody } from "../core/errors.ts";
 import type { GenerationRequest } from "../core/generation.ts";
 import type { Scheduling } from "../core/scheduling.ts";
+import type { TextQuestion, TextReply } from "../core/text-question.ts";
 import type { EngineInfo } from "../engine/engine.ts";
 import type { EngineSpec } from "../engine/open.ts";
 import type { VocabularyHandle } from "../engine/vocabulary.ts";
@@ -15,6 +16,8 @@ export type HostMessage =
   /** The first message, once. Answered by `loading`s and then `ready` or `open-failed`. */
   | { readonly type: "open"; readonly spec: EngineSpec; readonly scheduling: Scheduling }
   | Submission
+  /** Answered by `reply` or `request-failed`. */
+  | { readonly type: "ask"; readonly id: string; readonly question: TextQuestion }
   /** Nobody reads this request any more. Not answered. */
   | { readonly type: "cancel"; readonly id: string }
   /** The reader took this many tokens. */
@@ -60,6 +63,7 @@ export type EngineMessage =
   | { readonly type: "open-failed"; readonly error: ErrorBody }
   /** All events of one step. The report is missing when something happened between two steps. */
   | { readonly type: "step"; readonly events: readonly RequestEvent[]; readonly report?: StepReport | undefined }
+  | { readonly type: "reply"; readonly id: string; readonly reply: TextReply }
   /** A request that never reached the loop: its template, its tokens, its length. Ends the request. */
   | { readonly type: "request-failed"; readonly id: string; readonly error: ErrorBody }
   /** Twice a second from the service worker, also while a step runs. */
@@ -87,7 +91,14 @@ export type MainToWorker =
   | Extract<EngineMessage, { type: "open-failed" | "step" }>;
 
 /** Service worker → text worker. */
-export interface TextJob {
+export type TextJob = PrepareJob | AskJob;
+
+export interface AskJob {
+  readonly id: string;
+  readonly question: TextQuestion;
+}
+
+export interface PrepareJob {
   readonly request: GenerationRequest;
   readonly contextLength: number;
   /** Of the `submit` that it came with; the text worker does not look at these. */
@@ -105,4 +116,5 @@ export type ServiceToText =
 export type TextAnswer =
   | { readonly type: "started" }
   | { readonly type: "prepared"; readonly promptTokens: Int32Array }
+  | { readonly type: "answered"; readonly reply: TextReply }
   | { readonly type: "failed"; readonly error: ErrorBody };

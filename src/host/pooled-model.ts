@@ -5,6 +5,7 @@ import { failure, toMillraceError, type LoadingProgress, type MillraceError } fr
 import type { GenerationEvent, GenerationRequest, RequestDefaults } from "../core/generation.ts";
 import type { ModelReport, ServedModel } from "../core/models.ts";
 import type { Scheduling } from "../core/scheduling.ts";
+import type { TextQuestion, TextReply } from "../core/text-question.ts";
 import { LeasedStream, type Lease } from "./leased-stream.ts";
 import { ModelLoading, type LoadedModel, type LoadingSteps } from "./model-loading.ts";
 import type { Occupant } from "./model-room.ts";
@@ -133,6 +134,11 @@ export class PooledModel implements ServedModel, Occupant {
     return new LeasedStream(request, { signal, lease: () => this.#lease(request, signal) });
   }
 
+  async ask(question: TextQuestion, signal: AbortSignal): Promise<TextReply> {
+    const { backend, release } = await this.#lease({ timeoutMs: undefined }, signal);
+    return await backend.ask(question, signal).finally(release);
+  }
+
   /** Goes on with other settings. What its engines were started with stays until it is loaded again. */
   configure(spec: ModelSpec): void {
     const { recommended } = this.loaded?.prepared ?? spec;
@@ -231,16 +237,16 @@ export class PooledModel implements ServedModel, Occupant {
     } else if ("loaded" in state) await end(state.loaded);
   }
 
-  async #lease(request: GenerationRequest, signal: AbortSignal): Promise<Lease> {
+  async #lease({ timeoutMs }: Pick<GenerationRequest, "timeoutMs">, signal: AbortSignal): Promise<Lease> {
     const state = this.#state;
     if (state.type === "closed") throw failure("shutting_down", undefined);
     if (state.type === "ready" && !this.#leaving) return this.#enter(state.loaded);
     if (state.type === "failed" && systemClock.now() < state.until) throw unavailable(state.error, state.until);
     const { etaSeconds = 0 } = this.#progress();
-    const tooLong = 1000 * etaSeconds > (request.timeoutMs ?? Infinity);
+    const tooLong = 1000 * etaSeconds > (timeoutMs ?? Infinity);
     if (tooLong || this.#line.size >= this.#spec.mostWaiting) throw this.#stillLoading();
     if (state.type === "unloaded" || state.type === "failed") this.#begin();
-    return await this.#line.wait({ signal, withinMs: request.timeoutMs, tooLate: () => this.#stillLoading() });
+    return await this.#line.wait({ signal, withinMs: timeoutMs, tooLate: () => this.#stillLoading() });
   }
 
   #stillLoading(): MillraceError {

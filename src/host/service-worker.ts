@@ -7,7 +7,7 @@ import { startWorker } from "./entry-point.ts";
 import { parseHostMessage } from "./message-schemas.ts";
 import type { EngineMessage, HostMessage, MainToWorker, Submission, WorkerToMain } from "./messages.ts";
 import { Pulse } from "./pulse.ts";
-import { TextJobs, textLimits } from "./text-jobs.ts";
+import { idOf, TextJobs, textLimits } from "./text-jobs.ts";
 
 // What the engine process does beside stepping: messages from and to the server, heartbeat, aborts, preparing requests.
 // Nothing on this thread may take long, and it must work while the main thread is inside native code.
@@ -29,7 +29,8 @@ const textJobs = new TextJobs({
     const waitedMs = systemClock.now() - arrived;
     tellMain({ type: "submit", prepared: { request, promptTokens, waitedMs }, credit });
   },
-  onFailed: ({ request }, error) => channel.send({ type: "request-failed", id: request.id, error }),
+  onAnswered: ({ id }, reply) => channel.send({ type: "reply", id, reply }),
+  onFailed: (job, error) => channel.send({ type: "request-failed", id: idOf(job), error }),
 });
 
 const channel = new Channel<HostMessage, EngineMessage>(new Socket({ fd: 3, readable: true, writable: true }), {
@@ -52,6 +53,8 @@ function receive(message: HostMessage): void {
       return tellMain(message);
     case "submit":
       return submit(message);
+    case "ask":
+      return textJobs.add(message);
     case "cancel":
       if (!textJobs.drop(message.id)) tellMain(message);
       return;

@@ -1,7 +1,9 @@
 import type { Worker } from "node:worker_threads";
 import { failure, type ErrorBody } from "../core/errors.ts";
+import type { Prompt } from "../core/generation.ts";
+import type { TextQuestion, TextReply } from "../core/text-question.ts";
 import type { VocabularyHandle } from "../engine/vocabulary.ts";
-import type { ServiceToText, TextAnswer, TextJob } from "./messages.ts";
+import type { AskJob, PrepareJob, ServiceToText, TextAnswer, TextJob } from "./messages.ts";
 
 export interface TextLimits {
   /** Milliseconds that a template may take, and that each character of the prompt adds for its tokens. */
@@ -16,7 +18,8 @@ export interface TextJobsOptions {
   /** Starts a worker that takes ServiceToText and gives TextAnswers. */
   readonly startWorker: () => Worker;
   readonly limits: TextLimits;
-  readonly onPrepared: (job: TextJob, promptTokens: Int32Array) => void;
+  readonly onPrepared: (job: PrepareJob, promptTokens: Int32Array) => void;
+  readonly onAnswered: (job: AskJob, reply: TextReply) => void;
   readonly onFailed: (job: TextJob, error: ErrorBody) => void;
 }
 
@@ -57,9 +60,9 @@ export class TextJobs {
 
   /** Forgets a job; false = it is not here (any more). One that is running is not interrupted before its time is over. */
   drop(id: string): boolean {
-    const index = this.#waiting.findIndex(({ request }) => request.id === id);
+    const index = this.#waiting.findIndex((job) => idOf(job) === id);
     if (index >= 0) this.#waiting.splice(index, 1);
-    const running = this.#running?.wanted === true && this.#running.job.request.id === id;
+    const running = this.#running?.wanted === true && idOf(this.#running.job) === id;
     if (running) this.#running!.wanted = false;
     return running || index >= 0;
   }
@@ -89,7 +92,7 @@ export class TextJobs {
     const job = this.#waiting.shift();
     if (job === undefined) return;
     const { templateMs, perCharacterMs } = this.#options.limits;
-    const timer = setTimeout(() => this.#onTimeout(), templateMs + perCharacterMs * promptSize(job));
+    const timer = setTimeout(() => this.#onTimeout(), templateMs + perCharacterMs * sizeOf(job));
     this.#running = { job, timer, wanted: true };
     this.#tell({ type: "job", job });
   }
@@ -99,10 +102,15 @@ export class TextJobs {
       this.#started = true;
     } else {
       const job = this.#finish();
-      if (job !== undefined && answer.type === "failed") this.#options.onFailed(job, answer.error);
-      else if (job !== undefined && answer.type === "prepared") this.#options.onPrepared(job, answer.promptTokens);
+      if (job !== undefined) this.#tellOf(job, answer);
     }
     this.#next();
+  }
+
+  #tellOf(job: TextJob, answer: Exclude<TextAnswer, { type: "started" }>): void {
+    if (answer.type === "failed") this.#options.onFailed(job, answer.error);
+    else if (answer.type === "answered") this.#options.onAnswered(job as AskJob, answer.reply);
+    else this.#options.onPrepared(job as PrepareJob, answer.promptTokens);
   }
 
   #onTimeout(): void {
@@ -135,9 +143,22 @@ export class TextJobs {
   }
 }
 
+export function idOf(job: TextJob): string {
+  return "request" in job ? job.request.id : job.id;
+}
+
 /** In UTF-16 units, or token ids: only a measure of the work. */
-function promptSize({ request: { prompt } }: TextJob): number {
+function sizeOf(job: TextJob): number {
+  return "request" in job ? promptSize(job.request.prompt) : questionSize(job.question);
+}
+
+function questionSize(question: TextQuestion): number {
+  if (question.kind === "tokenize") return question.text.length;
+  return question.kind === "detokenize" ? question.tokens.length : promptSize({ ...question, kind: "chat" });
+}
+
+function promptSize(prompt: Prompt): number {
   if (prompt.kind === "tokens") return prompt.ids.length;
-  if (prompt.kind === "text") return prompt.text.length;
+  if (prompt.kind === "text") return prompt.text.length + (prompt.suffix ?? "").length;
   return prompt.messages.reduce((sum, { content }) => sum + content.length, 0);
 }

@@ -2,6 +2,7 @@ import { parentPort } from "node:worker_threads";
 import { toMillraceError } from "../core/errors.ts";
 import { openVocabulary } from "../engine/open.ts";
 import type { Vocabulary } from "../engine/vocabulary.ts";
+import { answerQuestion } from "../inference/answer-question.ts";
 import { prepareRequest } from "../inference/prepare.ts";
 import type { ServiceToText, TextAnswer, TextJob } from "./messages.ts";
 
@@ -14,13 +15,15 @@ let vocabulary: Vocabulary;
 service.on("message", (message: ServiceToText) => service.postMessage(receive(message)));
 
 function receive(message: ServiceToText): TextAnswer {
-  if (message.type === "job") return prepare(message.job);
+  if (message.type === "job") return answerTo(message.job);
   vocabulary = openVocabulary(message.handle);
   return { type: "started" };
 }
 
-function prepare({ request, contextLength }: TextJob): TextAnswer {
+function answerTo(job: TextJob): TextAnswer {
   try {
+    if ("question" in job) return { type: "answered", reply: answerQuestion(job.question, vocabulary) };
+    const { request, contextLength } = job;
     return { type: "prepared", promptTokens: prepareRequest(request, vocabulary, contextLength) };
   } catch (error) {
     const failed = toMillraceError(error);

@@ -3,7 +3,7 @@ import { connect, type AddressInfo, type Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import type { Backend, BackendStatus, ModelInfo } from "../core/backend.ts";
 import { failure } from "../core/errors.ts";
-import type { GenerationEvent, GenerationRequest, RequestDefaults } from "../core/generation.ts";
+import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
 import type { ModelReport, Models, ServedModel } from "../core/models.ts";
 import { createLog } from "../telemetry/log.ts";
 import { buildServer, type ServerOptions } from "./server.ts";
@@ -103,7 +103,7 @@ function reportOf(served: ServedModel): ModelReport {
 /** A backend, and what its owner says about it. */
 export function aModel(
   backend: Backend,
-  over: { readonly defaults?: RequestDefaults; readonly onDemand?: boolean } = {},
+  over: Partial<Pick<ServedModel, "defaults" | "onDemand" | "ask">> = {},
 ): ServedModel {
   return {
     get model() {
@@ -113,6 +113,7 @@ export function aModel(
     onDemand: false,
     status: () => backend.status(),
     generate: (request, signal) => backend.generate(request, signal),
+    ask: async () => ({ tokens: [] }),
     [Symbol.asyncDispose]: () => backend[Symbol.asyncDispose](),
     ...over,
   };

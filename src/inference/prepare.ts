@@ -1,8 +1,9 @@
 import { failure } from "../core/errors.ts";
-import type { ChatMessage, GenerationRequest } from "../core/generation.ts";
+import type { ChatPrompt, GenerationRequest } from "../core/generation.ts";
 import type { Vocabulary } from "../engine/vocabulary.ts";
 import { renderChat, tokenText } from "./chat-template.ts";
 import { markControlWords } from "./control-words.ts";
+import { infillPrompt } from "./fill-in-the-middle.ts";
 
 /**
  * The prompt of a request as tokens, at least one and fewer than `contextLength`, so that one more can be generated.
@@ -22,13 +23,15 @@ export function prepareRequest(request: GenerationRequest, vocabulary: Vocabular
 }
 
 function promptTokens({ prompt, model }: GenerationRequest, vocabulary: Vocabulary, contextLength: number): Int32Array {
-  if (prompt.kind === "tokens") return checkedIds(prompt.ids, vocabulary);
+  if (prompt.kind === "tokens") return checkedIds(prompt.ids, { vocabulary, field: "prompt" });
   if (prompt.kind === "text") {
-    refuseByBytes(prompt.text, vocabulary, contextLength);
-    return vocabulary.tokenize(prompt.text, { parseSpecial: false, addSpecial: true });
+    const { text, suffix } = prompt;
+    refuseByBytes(text + (suffix ?? ""), vocabulary, contextLength);
+    if (suffix !== undefined) return infillPrompt({ text, suffix }, vocabulary, model);
+    return vocabulary.tokenize(text, { parseSpecial: false, addSpecial: true });
   }
   refuseByBytes(prompt.messages.map((message) => message.content).join(""), vocabulary, contextLength);
-  return chatTokens(prompt.messages, vocabulary, model);
+  return chatTokens(prompt, vocabulary, model);
 }
 
 function checkBiases({ sampling }: GenerationRequest, { size }: Vocabulary): void {
@@ -38,11 +41,17 @@ function checkBiases({ sampling }: GenerationRequest, { size }: Vocabulary): voi
   throw failure("invalid_value", { field: `logit_bias.${wrong.token}`, value: `${wrong.bias}`, accepted });
 }
 
-function checkedIds(ids: readonly number[], vocabulary: Vocabulary): Int32Array {
+interface IdsOf {
+  readonly vocabulary: Vocabulary;
+  readonly field: string;
+}
+
+/** Throws `invalid_value`, naming the first one that the model has not. */
+export function checkedIds(ids: readonly number[], { vocabulary, field }: IdsOf): Int32Array {
   const index = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < vocabulary.size));
   if (index < 0) return Int32Array.from(ids);
   const accepted = `token ids from 0 to ${vocabulary.size - 1}`;
-  throw failure("invalid_value", { field: `prompt[${index}]`, value: `${ids[index]}`, accepted });
+  throw failure("invalid_value", { field: `${field}[${index}]`, value: `${ids[index]}`, accepted });
 }
 
 /** No token has more bytes than the longest piece, so a text too long to fit is known without tokenizing it. */
@@ -58,9 +67,9 @@ function refuseByBytes(text: string, vocabulary: Vocabulary, contextLength: numb
  * The template's control tokens count, those that somebody wrote into a message do not: else a user could forge a
  * system turn. Only a text with such words is tokenized in parts, for a cut may change the tokens beside it.
  */
-function chatTokens(written: readonly ChatMessage[], vocabulary: Vocabulary, model: string): Int32Array {
-  const { messages, mark } = markControlWords(written, vocabulary);
-  const rendered = renderChat(messages, vocabulary, model);
+function chatTokens(prompt: ChatPrompt, vocabulary: Vocabulary, model: string): Int32Array {
+  const { messages, mark } = markControlWords(prompt.messages, vocabulary);
+  const rendered = renderChat({ ...prompt, messages }, vocabulary, model);
   const bos = tokenText(vocabulary, vocabulary.bosToken);
   const addSpecial = bos === "" || !rendered.startsWith(bos);
   if (mark === undefined) return vocabulary.tokenize(rendered, { parseSpecial: true, addSpecial });

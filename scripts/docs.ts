@@ -1,5 +1,16 @@
 // Writes the tables of docs/*.md that list what the program knows; `--check` only tells whether they are up to date.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  applyTemplateFieldTable,
+  chatFieldTable,
+  completionFieldTable,
+  detokenizeFieldTable,
+  embeddingFieldTable,
+  errorCodeTable,
+  generateStreamFieldTable,
+  messageFieldTable,
+  tokenizeFieldTable,
+} from "./docs/api-tables.ts";
 import { foreignKeyTable, foreignVariableTable, settingTable } from "./docs/configuration-tables.ts";
 import { exitCodeTable, liveSettingTable } from "./docs/operation-tables.ts";
 import { modelTable, recommendationTable, referenceTable } from "./docs/model-tables.ts";
@@ -14,6 +25,15 @@ const tables: Readonly<Record<string, () => string>> = {
   models: modelTable,
   "models-by-reference": referenceTable,
   recommendations: recommendationTable,
+  "chat-fields": chatFieldTable,
+  "message-fields": messageFieldTable,
+  "completion-fields": completionFieldTable,
+  "embedding-fields": embeddingFieldTable,
+  "generate-stream-fields": generateStreamFieldTable,
+  "tokenize-fields": tokenizeFieldTable,
+  "detokenize-fields": detokenizeFieldTable,
+  "apply-template-fields": applyTemplateFieldTable,
+  "error-codes": errorCodeTable,
 };
 
 const check = process.argv.includes("--check");

@@ -61,7 +61,9 @@ function saidIn(answers: readonly Answer[]): Said[] {
     one.text += message?.content ?? delta?.content ?? text ?? "";
     if (message !== undefined || delta?.role === "assistant") one.roles++;
     if (finish_reason !== null) one.reasons.push(finish_reason);
-    for (const [name, list] of Object.entries(logprobs ?? {})) (one.logprobs[name] ??= []).push(...(list ?? []));
+    // Of an answer without text the stream has no chunk that could have empty lists.
+    for (const [name, list] of Object.entries(logprobs ?? {}))
+      if (list !== null && list.length > 0) (one.logprobs[name] ??= []).push(...list);
   }
   return said;
 }

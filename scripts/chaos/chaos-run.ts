@@ -72,7 +72,7 @@ export class ChaosRun {
         } else if (event.type === "text-delta") {
           answer.text += event.text;
           answer.tokens.push(...event.tokens);
-        } else Object.assign(answer, { resumes: event.resumes ?? 0, ...event.usage });
+        } else if (event.type === "finished") Object.assign(answer, { resumes: event.resumes ?? 0, ...event.usage });
       }
       this.answers.push(answer);
     }

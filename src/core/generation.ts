@@ -3,11 +3,25 @@ export interface ChatMessage {
   readonly role: string;
   readonly content: string;
   readonly name?: string;
+  /** What an assistant thought before it answered; by the name that templates know it by. */
+  readonly reasoning_content?: string;
+}
+
+/** How long a model is to think before it answers, where its template lets that be chosen. */
+export const reasoningEfforts = ["none", "minimal", "low", "medium", "high", "xhigh"] as const;
+export type ReasoningEffort = (typeof reasoningEfforts)[number];
+
+export interface ChatPrompt {
+  readonly kind: "chat";
+  readonly messages: readonly ChatMessage[];
+  /** Missing = as the template has it. */
+  readonly reasoningEffort?: ReasoningEffort;
 }
 
 export type Prompt =
-  | { readonly kind: "chat"; readonly messages: readonly ChatMessage[] }
-  | { readonly kind: "text"; readonly text: string }
+  | ChatPrompt
+  /** With a suffix, what stands between the two is asked for. */
+  | { readonly kind: "text"; readonly text: string; readonly suffix?: string }
   | { readonly kind: "tokens"; readonly ids: readonly number[] };
 
 /** Added to the logit of a token, -100..100: 100 forces it, -100 forbids it. */
@@ -74,6 +88,8 @@ export interface GenerationRequest {
   readonly stop: readonly string[];
   /** Go on after the model's end-of-generation token. */
   readonly ignoreEos: boolean;
+  /** Tell how far the prompt is; missing = no. */
+  readonly progress?: true;
 }
 
 /** A token, and how likely the model found it, before anything of `Sampling`. */
@@ -107,12 +123,19 @@ export interface Usage {
 }
 
 /**
- * The life of a request: `admitted` once, `text-delta` any number of times, `finished` once. A failure is thrown by the
+ * The life of a request: `admitted` once, `prompt-progress` and then `text-delta` any number of times, `finished` once. A failure is thrown by the
  * iterator. The list is closed: switch over it exhaustively.
  */
 export type GenerationEvent =
   /** The prompt as token ids (templates may contain dates: it is never rendered twice). */
-  | { readonly type: "admitted"; readonly promptTokens: readonly number[] }
+  | {
+      readonly type: "admitted";
+      readonly promptTokens: readonly number[];
+      /** Its text begins inside reasoning, `open` by the prompt, or may begin with some; missing = the model has none. */
+      readonly reasoning?: "open" | "possible";
+    }
+  /** So many of the prompt's `total` tokens have been computed, or `cached`, which they include. After each step that computes some. */
+  | { readonly type: "prompt-progress"; readonly processed: number; readonly cached: number; readonly total: number }
   /**
    * `tokens` are the ids sampled since the last event; `text` is what became certain with them. It may be empty: bytes
    * of an unfinished character and a possible beginning of a stop string are held back.
@@ -139,6 +162,8 @@ export interface ChoiceEvent {
   /** Among those to the same prompt. */
   readonly choice: number;
   readonly event: GenerationEvent;
+  /** What the model thinks before it answers, where that was taken out of the text. */
+  readonly reasoning?: string;
 }
 
 /** What a server's owner says for requests that leave it out. */

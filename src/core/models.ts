@@ -2,6 +2,7 @@ import type { Backend } from "./backend.ts";
 import type { EmbeddingRequest, Embeddings } from "./embedding.ts";
 import type { ErrorBody, LoadingProgress } from "./errors.ts";
 import type { RequestDefaults } from "./generation.ts";
+import type { TextQuestion, TextReply } from "./text-question.ts";
 
 /** A model that this server was configured to serve, whether it is in memory or not. */
 export interface ServedModel extends Backend {
@@ -11,6 +12,8 @@ export interface ServedModel extends Backend {
   readonly onDemand: boolean;
   /** The vectors of all texts. Throws MillraceError; `request_cancelled` when `signal` aborts. */
   embed(request: EmbeddingRequest, signal: AbortSignal): Promise<Embeddings>;
+  /** Loads it first, if it is not in memory. Rejects with a MillraceError. */
+  ask(question: TextQuestion, signal: AbortSignal): Promise<TextReply>;
 }
 
 /** `degraded`: its engine died and is not back yet. `failed`: it could not be loaded. */

@@ -5,6 +5,7 @@ import type { EmbeddingRequest, Embeddings } from "../core/embedding.ts";
 import { failure, MillraceError } from "../core/errors.ts";
 import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
 import type { Scheduling } from "../core/scheduling.ts";
+import type { TextQuestion, TextReply } from "../core/text-question.ts";
 import type { EngineInfo } from "../engine/engine.ts";
 import type { EngineSpec } from "../engine/open.ts";
 import type { StepReport } from "../scheduler/step-loop.ts";
@@ -14,6 +15,7 @@ import { EmbeddingCall } from "./embedding-call.ts";
 import { EngineChild, type EngineEnd, type EngineNews } from "./engine-child.ts";
 import { GenerationStream } from "./generation-stream.ts";
 import { livenessLimits, type LivenessLimits } from "./liveness.ts";
+import { Questions } from "./questions.ts";
 import { Roster } from "./roster.ts";
 import { spawnEngine } from "./spawn-engine.ts";
 
@@ -62,6 +64,7 @@ export class EngineHost implements Backend {
   readonly #created = Math.floor(Date.now() / 1000);
   readonly #roster = new Roster((isWorking) => this.#share?.want(isWorking ? this.#spec.plan.threads : 0));
   readonly #share: CpuShare | undefined;
+  readonly #questions = new Questions();
   readonly #crashLoop = new CrashLoop();
   #scheduling: Scheduling;
   readonly #ready: Promise<void>;
@@ -156,12 +159,22 @@ export class EngineHost implements Backend {
     return await new EmbeddingCall(request, { signal, connect: () => this.#connect() }).run();
   }
 
+  /** Rejects with a MillraceError; also while the process is being started. */
+  async ask(question: TextQuestion): Promise<TextReply> {
+    const [state, child] = [this.#state, this.#child];
+    if (state.type === "ready" && child !== undefined)
+      return await this.#questions.ask(question, (message) => child.send(message));
+    const problem = "problem" in state ? state.problem : "it is being started";
+    throw failure("engine_unavailable", { problem });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#state = { type: "closed" };
     clearTimeout(this.#restartTimer);
     const error = failure("shutting_down", undefined);
     this.#settleReady.reject(error);
     this.#roster.failAll(error);
+    this.#questions.failAll(error);
     await this.#child?.close(closeGraceMs);
   }
 
@@ -218,8 +231,11 @@ export class EngineHost implements Backend {
         for (const event of message.events) this.#roster.deliver(event);
         if (message.report !== undefined) this.#onReport(message.report);
         return;
+      case "reply":
+        return this.#questions.answer(message.id, message.reply);
       case "request-failed":
-        return this.#roster.deliver(message);
+        if (!this.#questions.fail(message.id, message.error)) this.#roster.deliver(message);
+        return;
     }
   }
 
@@ -266,6 +282,7 @@ export class EngineHost implements Backend {
     if (before.type === "closed") return;
     const error = openError ?? failure("engine_failed", { problem: end.problem });
     const problem = openError?.message ?? end.problem;
+    this.#questions.failAll(failure("engine_unavailable", { problem }));
     const readyMs = before.type === "ready" ? systemClock.now() - before.since : 0;
     const life = { readyMs, byItself: end.byItself, ...this.#roster.onDeath(end) };
     const { delayMs, open } = this.#crashLoop.died(life);

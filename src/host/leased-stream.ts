@@ -1,10 +1,10 @@
-import type { ServedModel } from "../core/models.ts";
 import { systemClock } from "../core/clock.ts";
 import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
+import type { ServedModel } from "../core/models.ts";
 
 /** The right of one request to run on an engine, which is there until it is given back. */
 export interface Lease {
-  readonly backend: Pick<ServedModel, "generate" | "embed">;
+  readonly backend: Pick<ServedModel, "generate" | "embed" | "ask">;
   /** To be called once. */
   readonly release: () => void;
 }

@@ -26,7 +26,7 @@ test.each<HostMessage>([
       tenant: { name: "key-1", weight: 2.5 },
       lane: "batch",
       timeoutMs: undefined,
-      prompt: { kind: "chat", messages: [{ role: "user", content: "hi" }] },
+      prompt: { kind: "chat", messages: [{ role: "user", content: "hi" }], reasoningEffort: "low" },
       choice: 127,
       maxTokens: undefined,
       logprobs: 5,
@@ -43,6 +43,7 @@ test.each<HostMessage>([
       },
       stop: ["\n"],
       ignoreEos: false,
+      progress: true,
     },
   },
   {
@@ -62,6 +63,9 @@ test.each<HostMessage>([
       dimensions: undefined,
     },
   },
+  { type: "ask", id: "a1", question: { kind: "tokenize", text: "hi", addSpecial: false, parseSpecial: true } },
+  { type: "ask", id: "a2", question: { kind: "detokenize", tokens: [7, 0] } },
+  { type: "ask", id: "a3", question: { kind: "render", model: "m", messages: [{ role: "user", content: "hi" }] } },
   { type: "cancel", id: "r1" },
   { type: "credit", id: "r1", tokens: 128 },
   { type: "threads", threads: 1 },
@@ -74,6 +78,9 @@ test.each<HostMessage>([
 
 test.each<EngineMessage>([
   { type: "loading", progress: 0.5 },
+  { type: "step", events: [{ id: "r1", event: { type: "prompt-progress", processed: 2, cached: 1, total: 3 } }] },
+  { type: "reply", id: "a1", reply: { tokens: [1, 2] } },
+  { type: "reply", id: "a2", reply: { text: "hi" } },
   {
     type: "step",
     events: [

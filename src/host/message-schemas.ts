@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { errorTable, type ErrorCode } from "../core/errors.ts";
-import { lanes } from "../core/generation.ts";
+import { lanes, reasoningEfforts } from "../core/generation.ts";
 import { policyNames } from "../core/scheduling.ts";
 import type { EngineMessage, HostMessage } from "./messages.ts";
 
@@ -56,6 +56,20 @@ const anyRequest = {
 };
 const textInput = z.object({ kind: z.literal("text"), text: z.string() });
 const tokensInput = z.object({ kind: z.literal("tokens"), ids });
+const messagesSchema = z.array(
+  z.object({
+    role: z.string(),
+    content: z.string(),
+    name: z.string().exactOptional(),
+    reasoning_content: z.string().exactOptional(),
+  }),
+);
+
+const questionSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("tokenize"), text: z.string(), addSpecial: z.boolean(), parseSpecial: z.boolean() }),
+  z.object({ kind: z.literal("detokenize"), tokens: ids }),
+  z.object({ kind: z.literal("render"), model: z.string(), messages: messagesSchema }),
+]);
 
 const requestSchema = z
   .object({
@@ -63,9 +77,10 @@ const requestSchema = z
     prompt: z.discriminatedUnion("kind", [
       z.object({
         kind: z.literal("chat"),
-        messages: z.array(z.object({ role: z.string(), content: z.string(), name: z.string().optional() })),
+        messages: messagesSchema,
+        reasoningEffort: z.enum(reasoningEfforts).exactOptional(),
       }),
-      textInput,
+      textInput.extend({ suffix: z.string().exactOptional() }),
       tokensInput,
     ]),
     choice: count,
@@ -84,6 +99,7 @@ const requestSchema = z
     }),
     stop: z.array(z.string()),
     ignoreEos: z.boolean(),
+    progress: z.literal(true).exactOptional(),
   })
   .transform((request) => ({
     ...request,
@@ -134,6 +150,7 @@ const hostMessageSchema: z.ZodType<HostMessage> = z.discriminatedUnion("type", [
     waitedMs: z.number().nonnegative(),
     again: z.boolean(),
   }),
+  z.object({ type: z.literal("ask"), id: z.string(), question: questionSchema }),
   z.object({ type: z.literal("cancel"), id: z.string() }),
   z.object({ type: z.literal("credit"), id: z.string(), tokens: count }),
   z.object({ type: z.literal("threads"), threads: z.int().positive() }),
@@ -153,7 +170,12 @@ const probability = { token: count, bytes: z.array(z.int()), isControl: z.boolea
 const logprobsSchema = z.object({ ...probability, begin: count, top: z.array(z.object(probability)) });
 
 const eventSchema = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("admitted"), promptTokens: ids }),
+  z.object({
+    type: z.literal("admitted"),
+    promptTokens: ids,
+    reasoning: z.enum(["open", "possible"]).exactOptional(),
+  }),
+  z.object({ type: z.literal("prompt-progress"), processed: count, cached: count, total: count }),
   z.object({
     type: z.literal("text-delta"),
     text: z.string(),
@@ -207,6 +229,11 @@ const engineMessageSchema: z.ZodType<EngineMessage> = z.discriminatedUnion("type
       z.union([z.object({ id: z.string(), event: eventSchema }), z.object({ id: z.string(), error: errorSchema })]),
     ),
     report: reportSchema.optional(),
+  }),
+  z.object({
+    type: z.literal("reply"),
+    id: z.string(),
+    reply: z.union([z.object({ tokens: ids }), z.object({ text: z.string() })]),
   }),
   z.object({ type: z.literal("request-failed"), id: z.string(), error: errorSchema }),
   z.object({

@@ -2,6 +2,7 @@ import type { EmbeddingEvent, EmbeddingRequest } from "../core/embedding.ts";
 import type { ErrorBody } from "../core/errors.ts";
 import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
 import type { Scheduling } from "../core/scheduling.ts";
+import type { TextQuestion, TextReply } from "../core/text-question.ts";
 import type { EngineInfo } from "../engine/engine.ts";
 import type { EngineSpec } from "../engine/open.ts";
 import type { VocabularyHandle } from "../engine/vocabulary.ts";
@@ -18,6 +19,8 @@ export type HostMessage =
   | { readonly type: "open"; readonly spec: EngineSpec; readonly scheduling: Scheduling }
   | Submission
   | EmbeddingSubmission
+  /** Answered by `reply` or `request-failed`. */
+  | { readonly type: "ask"; readonly id: string; readonly question: TextQuestion }
   /** Nobody reads this request any more. Not answered. */
   | { readonly type: "cancel"; readonly id: string }
   /** The reader took this many tokens. */
@@ -73,6 +76,7 @@ export type EngineMessage =
   | { readonly type: "open-failed"; readonly error: ErrorBody }
   /** All events of one step. The report is missing when something happened between two steps. */
   | { readonly type: "step"; readonly events: readonly EngineEvent[]; readonly report?: StepReport | undefined }
+  | { readonly type: "reply"; readonly id: string; readonly reply: TextReply }
   /** A request that never reached the loop: its template, its tokens, its length. Ends the request. */
   | { readonly type: "request-failed"; readonly id: string; readonly error: ErrorBody }
   /** Twice a second from the service worker, also while a step runs. */
@@ -105,8 +109,16 @@ export type MainToWorker =
     }
   | Extract<EngineMessage, { type: "open-failed" | "step" }>;
 
-/** Service worker → text worker: a prompt, or texts to embed. */
-export type TextJob =
+/** Service worker → text worker: a prompt, texts to embed, or a question. */
+export type TextJob = PrepareJob | AskJob;
+
+export interface AskJob {
+  readonly type: "ask";
+  readonly id: string;
+  readonly question: TextQuestion;
+}
+
+export type PrepareJob =
   | (JobOf<GenerationRequest> & {
       readonly type: "prompt";
       /** Of the `submit` that it came with; the text worker does not look at it. */
@@ -137,4 +149,5 @@ export type TextAnswer =
   | { readonly type: "started" }
   /** Those of the prompt, or of each text. */
   | { readonly type: "prepared"; readonly tokens: readonly Int32Array[] }
+  | { readonly type: "answered"; readonly reply: TextReply }
   | { readonly type: "failed"; readonly error: ErrorBody };

@@ -6,6 +6,7 @@ import { failure, toMillraceError, type LoadingProgress, type MillraceError } fr
 import type { GenerationEvent, GenerationRequest, RequestDefaults } from "../core/generation.ts";
 import type { ModelReport, ServedModel } from "../core/models.ts";
 import type { Scheduling } from "../core/scheduling.ts";
+import type { TextQuestion, TextReply } from "../core/text-question.ts";
 import { LeasedStream, withTimeLeft, type Lease } from "./leased-stream.ts";
 import { ModelLoading, type LoadedModel, type LoadingSteps } from "./model-loading.ts";
 import type { Occupant } from "./model-room.ts";
@@ -137,11 +138,12 @@ export class PooledModel implements ServedModel, Occupant {
   async embed(request: EmbeddingRequest, signal: AbortSignal): Promise<Embeddings> {
     const arrived = systemClock.now();
     const { backend, release } = await this.#lease(request, signal);
-    try {
-      return await backend.embed(withTimeLeft(request, arrived), signal);
-    } finally {
-      release();
-    }
+    return await backend.embed(withTimeLeft(request, arrived), signal).finally(release);
+  }
+
+  async ask(question: TextQuestion, signal: AbortSignal): Promise<TextReply> {
+    const { backend, release } = await this.#lease({ timeoutMs: undefined }, signal);
+    return await backend.ask(question, signal).finally(release);
   }
 
   /** Goes on with other settings. What its engines were started with stays until it is loaded again. */

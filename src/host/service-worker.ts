@@ -14,7 +14,7 @@ import type {
   WorkerToMain,
 } from "./messages.ts";
 import { Pulse } from "./pulse.ts";
-import { TextJobs, textLimits } from "./text-jobs.ts";
+import { idOf, TextJobs, textLimits } from "./text-jobs.ts";
 
 // What the engine process does beside stepping: messages from and to the server, heartbeat, aborts, preparing requests.
 // Nothing on this thread may take long, and it must work while the main thread is inside native code.
@@ -41,7 +41,8 @@ const textJobs = new TextJobs({
     const { request, credit } = job;
     tellMain({ type: "submit", prepared: { request, promptTokens: tokens[0]!, waitedMs }, credit });
   },
-  onFailed: ({ request }, error) => channel.send({ type: "request-failed", id: request.id, error }),
+  onAnswered: ({ id }, reply) => channel.send({ type: "reply", id, reply }),
+  onFailed: (job, error) => channel.send({ type: "request-failed", id: idOf(job), error }),
 });
 
 const channel = new Channel<HostMessage, EngineMessage>(new Socket({ fd: 3, readable: true, writable: true }), {
@@ -66,6 +67,8 @@ function receive(message: HostMessage): void {
       return submit(message);
     case "embed":
       return embed(message);
+    case "ask":
+      return textJobs.add(message);
     case "cancel":
       if (!textJobs.drop(message.id)) tellMain(message);
       return;

@@ -1,13 +1,14 @@
 import { Worker } from "node:worker_threads";
 import { expect, test, vi } from "vitest";
 import type { GenerationRequest } from "../core/generation.ts";
-import { TextJobs } from "./text-jobs.ts";
+import { idOf, TextJobs } from "./text-jobs.ts";
 
 /** Answers with the text's length; "loop" never ends, "memory" needs all of it. */
 const workerSource = `
   const { parentPort } = require("node:worker_threads");
   parentPort.on("message", ({ type, job }) => {
     if (type === "vocabulary") return parentPort.postMessage({ type: "started" });
+    if (job.question !== undefined) return parentPort.postMessage({ type: "answered", reply: { text: job.question.text } });
     const text = job.request.prompt.text;
     if (text === "loop") for (;;);
     const hoard = [];
@@ -21,7 +22,8 @@ function setUp() {
     limits: { templateMs: 1000, perCharacterMs: 0.01 },
     startWorker: () => new Worker(workerSource, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 32 } }),
     onPrepared: ({ request }, tokens) => answers.push(`${request.id}: ${tokens.join(" ")}`),
-    onFailed: ({ request }, error) => answers.push(`${request.id}: ${error.code}`),
+    onAnswered: ({ id }, reply) => answers.push(`${id}: ${"text" in reply ? reply.text : ""}`),
+    onFailed: (job, error) => answers.push(`${idOf(job)}: ${error.code}`),
   });
   jobs.open({ kind: "fake", options: "" });
   const add = (id: string, text: string): void =>
@@ -38,11 +40,16 @@ function setUp() {
 test("jobs are answered in order", async () => {
   const { jobs, add, answers, answered } = setUp();
   add("a", "x");
+  jobs.add({
+    type: "ask",
+    id: "q",
+    question: { kind: "tokenize", text: "what?", addSpecial: false, parseSpecial: false },
+  });
   add("b", "xx");
-  await answered(2);
-  add("c", "xxx");
   await answered(3);
-  expect(answers).toEqual(["a: 1", "b: 2", "c: 3"]);
+  add("c", "xxx");
+  await answered(4);
+  expect(answers).toEqual(["a: 1", "q: what?", "b: 2", "c: 3"]);
   await jobs.close();
 });
 

@@ -1,8 +1,9 @@
 import type { Worker } from "node:worker_threads";
 import { failure, type ErrorBody } from "../core/errors.ts";
 import type { Prompt } from "../core/generation.ts";
+import type { TextQuestion, TextReply } from "../core/text-question.ts";
 import type { VocabularyHandle } from "../engine/vocabulary.ts";
-import type { ServiceToText, TextAnswer, TextJob } from "./messages.ts";
+import type { AskJob, PrepareJob, ServiceToText, TextAnswer, TextJob } from "./messages.ts";
 
 export interface TextLimits {
   /** Milliseconds that a template may take, and that each character of the prompt adds for its tokens. */
@@ -18,7 +19,8 @@ export interface TextJobsOptions {
   readonly startWorker: () => Worker;
   readonly limits: TextLimits;
   /** With the tokens of the prompt, or of each text. */
-  readonly onPrepared: (job: TextJob, tokens: readonly Int32Array[]) => void;
+  readonly onPrepared: (job: PrepareJob, tokens: readonly Int32Array[]) => void;
+  readonly onAnswered: (job: AskJob, reply: TextReply) => void;
   readonly onFailed: (job: TextJob, error: ErrorBody) => void;
 }
 
@@ -59,9 +61,9 @@ export class TextJobs {
 
   /** Forgets a job; false = it is not here (any more). One that is running is not interrupted before its time is over. */
   drop(id: string): boolean {
-    const index = this.#waiting.findIndex(({ request }) => request.id === id);
+    const index = this.#waiting.findIndex((job) => idOf(job) === id);
     if (index >= 0) this.#waiting.splice(index, 1);
-    const running = this.#running?.wanted === true && this.#running.job.request.id === id;
+    const running = this.#running?.wanted === true && idOf(this.#running.job) === id;
     if (running) this.#running!.wanted = false;
     return running || index >= 0;
   }
@@ -101,10 +103,15 @@ export class TextJobs {
       this.#started = true;
     } else {
       const job = this.#finish();
-      if (job !== undefined && answer.type === "failed") this.#options.onFailed(job, answer.error);
-      else if (job !== undefined && answer.type === "prepared") this.#options.onPrepared(job, answer.tokens);
+      if (job !== undefined) this.#tellOf(job, answer);
     }
     this.#next();
+  }
+
+  #tellOf(job: TextJob, answer: Exclude<TextAnswer, { type: "started" }>): void {
+    if (answer.type === "failed") this.#options.onFailed(job, answer.error);
+    else if (answer.type === "answered") this.#options.onAnswered(job as AskJob, answer.reply);
+    else this.#options.onPrepared(job as PrepareJob, answer.tokens);
   }
 
   #onTimeout(): void {
@@ -137,14 +144,24 @@ export class TextJobs {
   }
 }
 
+export function idOf(job: TextJob): string {
+  return "request" in job ? job.request.id : job.id;
+}
+
 /** In UTF-16 units, or token ids: only a measure of the work. */
 function sizeOf(job: TextJob): number {
+  if (job.type === "ask") return questionSize(job.question);
   if (job.type === "texts") return job.request.inputs.reduce((sum, input) => sum + promptSize(input), 0);
   return promptSize(job.request.prompt);
 }
 
+function questionSize(question: TextQuestion): number {
+  if (question.kind === "tokenize") return question.text.length;
+  return question.kind === "detokenize" ? question.tokens.length : promptSize({ ...question, kind: "chat" });
+}
+
 function promptSize(prompt: Prompt): number {
   if (prompt.kind === "tokens") return prompt.ids.length;
-  if (prompt.kind === "text") return prompt.text.length;
+  if (prompt.kind === "text") return prompt.text.length + (prompt.suffix ?? "").length;
   return prompt.messages.reduce((sum, { content }) => sum + content.length, 0);
 }

@@ -2,9 +2,10 @@ import { parentPort } from "node:worker_threads";
 import { toMillraceError } from "../core/errors.ts";
 import { openVocabulary } from "../engine/open.ts";
 import type { Vocabulary } from "../engine/vocabulary.ts";
+import { answerQuestion } from "../inference/answer-question.ts";
 import { prepareRequest } from "../inference/prepare.ts";
 import { prepareTexts } from "../inference/prepare-texts.ts";
-import type { ServiceToText, TextAnswer, TextJob } from "./messages.ts";
+import type { PrepareJob, ServiceToText, TextAnswer, TextJob } from "./messages.ts";
 
 // Renders templates and tokenizes, one job at a time. A template can loop for ever and a text can take seconds: the
 // service worker ends this thread when it takes too long and starts another.
@@ -15,13 +16,14 @@ let vocabulary: Vocabulary;
 service.on("message", (message: ServiceToText) => service.postMessage(receive(message)));
 
 function receive(message: ServiceToText): TextAnswer {
-  if (message.type === "job") return prepare(message.job);
+  if (message.type === "job") return answerTo(message.job);
   vocabulary = openVocabulary(message.handle);
   return { type: "started" };
 }
 
-function prepare(job: TextJob): TextAnswer {
+function answerTo(job: TextJob): TextAnswer {
   try {
+    if (job.type === "ask") return { type: "answered", reply: answerQuestion(job.question, vocabulary) };
     return { type: "prepared", tokens: tokensOf(job) };
   } catch (error) {
     const failed = toMillraceError(error);
@@ -30,7 +32,7 @@ function prepare(job: TextJob): TextAnswer {
   }
 }
 
-function tokensOf(job: TextJob): Int32Array[] {
+function tokensOf(job: PrepareJob): Int32Array[] {
   if (job.type === "texts") return prepareTexts(job.request, vocabulary, job);
   return [prepareRequest(job.request, vocabulary, job.contextLength)];
 }

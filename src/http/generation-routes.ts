@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import {
   ChoiceCollector,
   sseEvent,
@@ -13,6 +13,8 @@ import type { Fixed, ParsedRequest } from "../api/openai/common-fields.ts";
 import { completionStream, formatCompletion } from "../api/openai/completion-answer.ts";
 import { parseCompletion } from "../api/openai/completion-request.ts";
 import { formatError } from "../api/openai/error-body.ts";
+import { parseGenerateStream, plainStream } from "../api/plain/generate-stream.ts";
+import { reasoningReader } from "../api/openai/reasoning.ts";
 import type { ModelInfo } from "../core/backend.ts";
 import { failure } from "../core/errors.ts";
 import type { ChoiceEvent } from "../core/generation.ts";
@@ -29,15 +31,25 @@ import { TotalUsage } from "./total-usage.ts";
 
 /** One way to ask for text: how its requests are read and its answers written. */
 interface TextApi {
-  readonly url: string;
+  readonly urls: readonly string[];
   readonly parse: (body: unknown, fixed: Fixed) => ParsedRequest;
-  readonly format: (header: AnswerHeader, answer: WholeAnswer) => object;
+  /** What is thought before an answer is told apart from it. */
+  readonly reasons?: true;
+  /** Undefined = its answers are always streams. */
+  readonly format?: (header: AnswerHeader, answer: WholeAnswer) => object;
   readonly stream: (header: AnswerHeader, options: StreamOptions) => StreamFormat;
 }
 
 const textApis: readonly TextApi[] = [
-  { url: "/v1/chat/completions", parse: parseChat, format: formatChat, stream: chatStream },
-  { url: "/v1/completions", parse: parseCompletion, format: formatCompletion, stream: completionStream },
+  {
+    urls: ["/v1/chat/completions", "/chat/completions"],
+    parse: parseChat,
+    reasons: true,
+    format: formatChat,
+    stream: chatStream,
+  },
+  { urls: ["/v1/completions"], parse: parseCompletion, format: formatCompletion, stream: completionStream },
+  { urls: ["/generate_stream"], parse: parseGenerateStream, stream: plainStream },
 ];
 
 interface Serving {
@@ -49,41 +61,51 @@ interface Serving {
 /** A request that is being answered. */
 interface Run {
   readonly events: AsyncIterable<ChoiceEvent>;
+  /** What the client is told of an event. */
+  readonly read: (said: ChoiceEvent) => readonly ChoiceEvent[];
   /** How many there are. */
   readonly answers: number;
   readonly options: StreamOptions;
+  /** How long it took is a part of the answer. */
+  readonly timings: boolean;
   readonly signal: AbortSignal;
   readonly record: RequestRecord;
 }
 
 export function addGenerationRoutes(server: FastifyInstance, serving: Serving): void {
-  const { models, scopes, settings } = serving;
   for (const api of textApis)
-    addRoute(server, {
-      method: "POST",
-      url: api.url,
-      handler: async (request, reply) => {
-        const parsed = api.parse(request.body, fixedOf(request, serving));
-        const { model } = parsed.request;
-        const backend = findModel(models, model);
-        refuseTooMany(parsed, backend.model);
-        const header = { requestId: request.id, created: Math.floor(Date.now() / 1000), model };
-        const signal = scopes.scopeFor(reply);
-        const run = {
-          events: generateChoices(backend, parsed, signal),
-          answers: parsed.prompts.length * parsed.choices,
-          options: optionsOf(parsed),
-          signal,
-          record: request.record,
-        };
-        if (!parsed.stream) return api.format(header, await collect(run));
-        const { slowClientTimeout, ssePingInterval } = settings();
-        const patience = { slowMs: 1000 * slowClientTimeout, pingMs: 1000 * ssePingInterval };
-        const open = () => new SseResponse(reply, patience);
-        await stream(run, open, api.stream(header, run.options));
-        return reply;
-      },
-    });
+    for (const url of api.urls)
+      addRoute(server, { method: "POST", url, handler: (request, reply) => answer(request, reply, { api, serving }) });
+}
+
+interface Answering {
+  readonly api: TextApi;
+  readonly serving: Serving;
+}
+
+async function answer(request: FastifyRequest, reply: FastifyReply, { api, serving }: Answering): Promise<object> {
+  const { models, scopes, settings } = serving;
+  const parsed = api.parse(request.body, fixedOf(request, serving));
+  const { model } = parsed.request;
+  const backend = findModel(models, model);
+  refuseTooMany(parsed, backend.model);
+  const created = Math.floor(Date.now() / 1000);
+  const header = { requestId: request.id, created, model, serviceTier: parsed.serviceTier };
+  const signal = scopes.scopeFor(reply);
+  const run = {
+    events: generateChoices(backend, parsed, signal),
+    read: api.reasons === true ? reasoningReader() : (said: ChoiceEvent) => [said],
+    answers: parsed.prompts.length * parsed.choices,
+    options: optionsOf(parsed),
+    timings: parsed.timings,
+    signal,
+    record: request.record,
+  };
+  if (api.format !== undefined && !parsed.stream) return api.format(header, await collect(run));
+  const { slowClientTimeout, ssePingInterval } = settings();
+  const patience = { slowMs: 1000 * slowClientTimeout, pingMs: 1000 * ssePingInterval };
+  await stream(run, () => new SseResponse(reply, patience), api.stream(header, run.options));
+  return reply;
 }
 
 /** What could never be served must not be told to come again later. */
@@ -100,7 +122,7 @@ function optionsOf({ request, choices, echo, includeUsage }: ParsedRequest): Str
   return { includeUsage, logprobs: request.logprobs !== undefined, echo: texts };
 }
 
-async function collect({ events, answers, options, signal, record }: Run): Promise<WholeAnswer> {
+async function collect({ events, read, answers, options, timings, signal, record }: Run): Promise<WholeAnswer> {
   const { logprobs, echo } = options;
   const collectors = Array.from(
     { length: answers },
@@ -111,10 +133,11 @@ async function collect({ events, answers, options, signal, record }: Run): Promi
     for await (const said of events) {
       record.note(said);
       total.note(said);
-      collectors[said.index]!.note(said.event);
+      for (const part of read(said)) collectors[said.index]!.note(part);
     }
     if (total.finished < answers) throw unfinished();
-    return { choices: collectors.map(({ whole }) => whole), usage: total.usage };
+    const choices = collectors.map(({ whole }) => whole);
+    return { choices, usage: total.usage, timings: timings ? record.timings : undefined };
   } catch (thrown) {
     throw failureOf(thrown, signal);
   }
@@ -122,7 +145,7 @@ async function collect({ events, answers, options, signal, record }: Run): Promi
 
 /** Sends the head with the first event, so that what fails before it is answered with its status. */
 async function stream(run: Run, open: () => SseResponse, format: StreamFormat): Promise<void> {
-  const { events, answers, signal, record } = run;
+  const { events, read, answers, timings, signal, record } = run;
   const total = new TotalUsage();
   let response: SseResponse | undefined;
   try {
@@ -130,11 +153,11 @@ async function stream(run: Run, open: () => SseResponse, format: StreamFormat): 
       record.note(said);
       total.note(said);
       response ??= open();
-      response.write(format.event(said));
+      for (const part of read(said)) response.write(format.event(part));
       if (response.full) await response.drained();
     }
     if (total.finished < answers) throw unfinished();
-    response?.end(format.end(total.usage));
+    response?.end(format.end(total.usage, timings ? record.timings : undefined));
   } catch (thrown) {
     const error = failureOf(thrown, signal);
     if (response === undefined) throw error;

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { FastifyInstance } from "fastify";
 import { addRoute } from "./add-route.ts";
 
-/** One file of the chat page, in memory. */
+/** One file of the chat page or of the API's, in memory. */
 export interface PageFile {
   readonly url: string;
   readonly type: string;
@@ -35,10 +35,13 @@ const contentSecurityPolicy = [
   "require-trusted-types-for 'script'",
 ].join("; ");
 
-/** The page as it was built: `index.html` is `/`, what it loads is below `/page/`. */
+/** What has an address of its own; all else is loaded by these, from below `/page/`. */
+const addresses: Readonly<Record<string, string>> = { "index.html": "/", "docs.html": "/docs" };
+
+/** The pages as they were built. */
 export function readPage(): PageFile[] {
   return readdirSync(built).map((name) => ({
-    url: name === "index.html" ? "/" : `/page/${name}`,
+    url: addresses[name] ?? `/page/${name}`,
     type: types[extname(name)]!,
     body: readFileSync(fileURLToPath(new URL(name, built))),
   }));

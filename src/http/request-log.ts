@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Timings } from "../api/openai/timings.ts";
 import type { MillraceError } from "../core/errors.ts";
 import type { ChoiceEvent } from "../core/generation.ts";
 import type { Logger } from "../telemetry/log.ts";
@@ -26,13 +27,19 @@ export class RequestRecord {
   sent = false;
   error: MillraceError | undefined;
 
+  /** After the last answer has ended. */
+  get timings(): Timings {
+    const promptMs = this.firstTokenMs ?? elapsed(this.begun);
+    return { promptMs, answerMs: elapsed(this.begun + promptMs) };
+  }
+
   note({ choice, event }: ChoiceEvent): void {
     if (event.type === "text-delta") {
       this.firstTokenMs ??= elapsed(this.begun);
       this.completionTokens = (this.completionTokens ?? 0) + event.tokens.length;
     } else if (event.type === "admitted") {
       if (choice === 0) this.promptTokens = (this.promptTokens ?? 0) + event.promptTokens.length;
-    } else {
+    } else if (event.type === "finished") {
       this.finish = event.reason;
       if (event.resumes !== undefined) this.resumes = Math.max(this.resumes ?? 0, event.resumes);
       this.completionTokens ??= 0;

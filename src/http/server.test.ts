@@ -59,6 +59,9 @@ test.each([
   ["an empty body", "", 400, "invalid_json", null],
   ["half a body", '{"messages":', 400, "invalid_json", null],
   ["bytes that are not UTF-8", Buffer.from([0x22, 0xff, 0x22]), 400, "invalid_json", null],
+  ["half of a surrogate pair", user('"\\ud83d"') + "}", 400, "invalid_json", null],
+  ["halves in the wrong order", user('"\\udc4b\\uD83D"') + "}", 400, "invalid_json", null],
+  ["halves that are apart", user('"\\ud83d \\udc4b"') + "}", 400, "invalid_json", null],
   ["an array", "[]", 400, "invalid_value", "body"],
   ["200,000 arrays", deep("[", "]"), 400, "invalid_value", "body"],
   ["200,000 arrays, not closed", "[".repeat(200_000), 400, "invalid_json", null],
@@ -93,6 +96,16 @@ test.each([
   expect(answer.headers["x-request-id"]).toMatch(/^req-/);
   const good = await it.server.inject({ method: "POST", url: "/v1/chat/completions", payload: chat });
   expect(good.statusCode).toBe(200);
+});
+
+test("whole surrogate pairs, and what only looks like half of one, are text", async () => {
+  await using it = await startServer();
+  const content = ["\\ud83d\\udc4b", "\\uD83D\\uDC4B\\n", "\\\\ud83d", "\\u0041\\\\\\ud83d\\udc4b", "\\ue000"];
+  for (const one of content) {
+    const payload = `${user(`"${one}"`)}}`;
+    const answer = await it.server.inject({ method: "POST", url: "/v1/chat/completions", headers: json, payload });
+    expect([one, answer.statusCode]).toEqual([one, 200]);
+  }
 });
 
 test("a body of millions of wrong elements is one error, soon", async () => {

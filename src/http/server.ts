@@ -16,12 +16,14 @@ import { addHealthRoutes } from "./health-routes.ts";
 import { readJsonBodies } from "./json-body.ts";
 import { addModelRoutes } from "./model-routes.ts";
 import { refuseForeignPages } from "./foreign-pages.ts";
+import { addOpenApiRoute } from "./openapi-route.ts";
 import { addPageRoutes, type PageFile } from "./page-routes.ts";
 import { logRequests } from "./request-log.ts";
 import { addReloadRoute } from "./reload-route.ts";
 import { RequestScopes } from "./request-scopes.ts";
 import type { CurrentSettings } from "./server-settings.ts";
 import { cutOffSlowReaders } from "./slow-readers.ts";
+import { addTextRoutes } from "./text-routes.ts";
 
 export interface ServerOptions {
   readonly models: Models;
@@ -81,10 +83,12 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   });
   addHealthRoutes(server, { models, isDraining: () => scopes.draining });
   addPageRoutes(server, options.page);
+  addOpenApiRoute(server);
   addModelRoutes(server, models);
   addReloadRoute(server, options.reload);
   addAdminModelRoutes(server, { models, settings, streams });
   addGenerationRoutes(server, { ...options, scopes });
   addEmbeddingRoute(server, { ...options, scopes });
+  addTextRoutes(server, { models, scopes });
   return server;
 }

@@ -103,7 +103,7 @@ function reportOf(served: ServedModel): ModelReport {
 /** A backend, and what its owner says about it. */
 export function aModel(
   backend: Backend,
-  over: Partial<Pick<ServedModel, "defaults" | "onDemand" | "embed">> = {},
+  over: Partial<Pick<ServedModel, "defaults" | "onDemand" | "embed" | "ask">> = {},
 ): ServedModel {
   return {
     get model() {
@@ -116,6 +116,7 @@ export function aModel(
     embed: async ({ model }) => {
       throw failure("no_embeddings", { model });
     },
+    ask: async () => ({ tokens: [] }),
     [Symbol.asyncDispose]: () => backend[Symbol.asyncDispose](),
     ...over,
   };

@@ -28,7 +28,7 @@ const system: ChatMessage = { role: "system", content: "Be brief." };
 
 function errorOf(template: string | undefined, messages = talk): MillraceError {
   try {
-    renderChat(messages, vocabularyWith(template), "m");
+    renderChat({ messages }, vocabularyWith(template), "m");
   } catch (error) {
     return error as MillraceError;
   }
@@ -52,9 +52,9 @@ Bye<|im_end|>
 `;
   const named =
     "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n" + turns;
-  expect(renderChat(talk, vocabularyWith(template), "m")).toBe(named);
+  expect(renderChat({ messages: talk }, vocabularyWith(template), "m")).toBe(named);
   const own = `<|im_start|>system\nBe brief.<|im_end|>\n${turns}`;
-  expect(renderChat([system, ...talk], vocabularyWith(template), "m")).toBe(own);
+  expect(renderChat({ messages: [system, ...talk] }, vocabularyWith(template), "m")).toBe(own);
 });
 
 const llamaTurn = (role: string, text: string) => `<|start_header_id|>${role}<|end_header_id|>\n\n${text}<|eot_id|>`;
@@ -75,7 +75,7 @@ test("Llama 3: BOS from the vocabulary, trimmed contents, the date from strftime
 {{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}
 {%- endif %}`;
   const rendered = renderChat(
-    [system, { role: "user", content: "  Hi\n" }],
+    { messages: [system, { role: "user", content: "  Hi\n" }] },
     vocabularyWith(template, "<|begin_of_text|>"),
     "m",
   );
@@ -112,7 +112,7 @@ const gemma = `{{ bos_token }}
 {%- endif -%}`;
 
 test("Gemma 3: the system message goes into the first turn; roles that do not alternate are refused in its words", () => {
-  expect(renderChat([system, ...talk], vocabularyWith(gemma, "<bos>"), "m")).toBe(
+  expect(renderChat({ messages: [system, ...talk] }, vocabularyWith(gemma, "<bos>"), "m")).toBe(
     "<bos><start_of_turn>user\nBe brief.\n\nHi<end_of_turn>\n<start_of_turn>model\nHello.<end_of_turn>\n" +
       "<start_of_turn>user\nBye<end_of_turn>\n<start_of_turn>model\n",
   );
@@ -123,7 +123,9 @@ test("Gemma 3: the system message goes into the first turn; roles that do not al
 
 test("Mistral: BOS and EOS around the turns", () => {
   const template = `{{ bos_token }}{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] + ' [/INST]' }}{% elif message['role'] == 'assistant' %}{{ message['content'] + eos_token}}{% else %}{{ raise_exception('Only user and assistant roles are supported!') }}{% endif %}{% endfor %}`;
-  expect(renderChat(talk, vocabularyWith(template), "m")).toBe("<s>[INST] Hi [/INST]Hello.</s>[INST] Bye [/INST]");
+  expect(renderChat({ messages: talk }, vocabularyWith(template), "m")).toBe(
+    "<s>[INST] Hi [/INST]Hello.</s>[INST] Bye [/INST]",
+  );
 });
 
 test("a template that is no template, or fails in the middle, is an error that says so", () => {
@@ -133,4 +135,19 @@ test("a template that is no template, or fails in the middle, is an error that s
 
 test("a base model has no template", () => {
   expect(errorOf(undefined)).toMatchObject({ code: "no_chat_template" });
+});
+
+test.each([
+  ["{{ reasoning_effort }}", "low", "low"],
+  ["{% if enable_thinking %}think{% endif %}", "high", "think"],
+  ["{% if enable_thinking %}think{% endif %}", "none", ""],
+] as const)("%j lets reasoning effort %j be chosen", (template, reasoningEffort, text) => {
+  expect(renderChat({ messages: talk, reasoningEffort }, vocabularyWith(template), "m")).toBe(text);
+});
+
+test("a reasoning effort is refused by name where the template knows nothing of it", () => {
+  const render = () => renderChat({ messages: talk, reasoningEffort: "low" }, vocabularyWith("a"), "m");
+  expect(render).toThrow(
+    "'reasoning_effort' is not supported: the chat template of model 'm' does not let it be chosen",
+  );
 });

@@ -1,17 +1,20 @@
 import { Template } from "@huggingface/jinja";
 import { failure } from "../core/errors.ts";
-import type { ChatMessage } from "../core/generation.ts";
+import type { ChatPrompt, ReasoningEffort } from "../core/generation.ts";
 import type { Vocabulary } from "../engine/vocabulary.ts";
 
 const compiled = new WeakMap<Vocabulary, Template>();
 
 /** A conversation as the text that the model was trained on, ready for the assistant to speak. May loop for ever. */
-export function renderChat(messages: readonly ChatMessage[], vocabulary: Vocabulary, model: string): string {
+export function renderChat(prompt: Omit<ChatPrompt, "kind">, vocabulary: Vocabulary, model: string): string {
+  const { messages, reasoningEffort } = prompt;
   if (vocabulary.chatTemplate === undefined) throw failure("no_chat_template", { model });
+  const steering = reasoningEffort && steeringOf(reasoningEffort, vocabulary.chatTemplate, model);
   try {
     const template = compiled.get(vocabulary) ?? new Template(vocabulary.chatTemplate);
     compiled.set(vocabulary, template);
     return template.render({
+      ...steering,
       messages,
       add_generation_prompt: true,
       bos_token: tokenText(vocabulary, vocabulary.bosToken),
@@ -21,6 +24,14 @@ export function renderChat(messages: readonly ChatMessage[], vocabulary: Vocabul
     const problem = error instanceof Error ? error.message : String(error);
     throw failure("template_failed", { problem: problem.slice(0, 500) }, error);
   }
+}
+
+/** What tells a template how long the model is to think. There are two ways, and most templates know neither. */
+function steeringOf(effort: ReasoningEffort, template: string, model: string): Readonly<Record<string, unknown>> {
+  if (/\breasoning_effort\b/.test(template)) return { reasoning_effort: effort };
+  if (/\benable_thinking\b/.test(template)) return { enable_thinking: effort !== "none" };
+  const problem = `the chat template of model '${model}' does not let it be chosen`;
+  throw failure("unsupported_field", { field: "reasoning_effort", problem });
 }
 
 /** How a token is written in a template. */

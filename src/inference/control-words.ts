@@ -18,10 +18,11 @@ export function markControlWords(
   const mark = markMissingIn(texts);
   const marked = (text: string): string => text.replace(pattern, (character) => character + mark);
   return {
-    messages: messages.map(({ role, content, name }) => ({
+    messages: messages.map(({ role, content, name, reasoning_content }) => ({
       role: marked(role),
       content: marked(content),
       ...(name !== undefined && { name: marked(name) }),
+      ...(reasoning_content !== undefined && { reasoning_content: marked(reasoning_content) }),
     })),
     mark,
   };

@@ -10,6 +10,7 @@ import { StepLoop, type StepReport, type StepWatch } from "../scheduler/step-loo
 import { refusal } from "../scheduler/admission.ts";
 import { Detokenizer } from "./detokenizer.ts";
 import { NotingSampler } from "./logprobs.ts";
+import { reasoningStart } from "./reasoning-start.ts";
 import { createSampler } from "./sampler.ts";
 import { messageBoundaries, SharedPrefixes } from "./prompt-marks.ts";
 import { StopMatcher } from "./stop-matcher.ts";
@@ -48,6 +49,8 @@ interface Generation {
   readonly notes: NotingSampler | undefined;
   readonly detokenizer: Detokenizer;
   readonly stops: StopMatcher;
+  /** Tokens of its prompt that were told to be computed. */
+  processed: number;
 }
 
 /** The life of requests between their prompt's tokens and their answer's text: submit, step, detokenize, stop. */
@@ -57,6 +60,8 @@ export class Inference {
   readonly #clock: Clock;
   readonly #shared: SharedPrefixes;
   readonly #generations = new Map<string, Generation>();
+  /** Ids of those whose readers want to know how far the prompt is. */
+  readonly #progressing = new Set<string>();
   #events: RequestEvent[] = [];
 
   constructor(engine: Engine, options: InferenceOptions) {
@@ -71,6 +76,7 @@ export class Inference {
       watch,
       onEvent: (event) => this.#onEvent(event),
       onStep: (report) => {
+        for (const id of this.#progressing) this.#tellProgress(id, this.#generations.get(id));
         const events = this.#events;
         this.#events = [];
         if (events.length > 0 || report !== undefined) options.onStep(events, report);
@@ -92,10 +98,13 @@ export class Inference {
       return this.#loop.wake();
     }
     const stops = new StopMatcher(request.stop);
-    const generation = { request, sequence, notes, detokenizer: new Detokenizer(), stops };
+    const generation = { request, sequence, notes, detokenizer: new Detokenizer(), stops, processed: 0 };
     this.#generations.set(request.id, generation);
-    if (sent === undefined) this.#emit(request.id, { type: "admitted", promptTokens: Array.from(promptTokens) });
-    else this.#replay(generation, sent);
+    if (request.progress === true) this.#progressing.add(request.id);
+    if (sent === undefined) {
+      const reasoning = reasoningStart(promptTokens, vocabulary);
+      this.#emit(request.id, { type: "admitted", promptTokens: Array.from(promptTokens), ...reasoning });
+    } else this.#replay(generation, sent);
     this.#loop.add(sequence);
   }
 
@@ -185,6 +194,7 @@ export class Inference {
 
   #onToken(id: string, generation: Generation, token: number): void {
     const { detokenizer, stops, notes } = generation;
+    if (this.#progressing.has(id)) this.#tellProgress(id, generation);
     const begin = detokenizer.length;
     const { text, stopped } = stops.push(detokenizer.push(this.#engine.vocabulary.piece(token)));
     const logprobs = notes && [{ ...notes.last!, begin }];
@@ -192,6 +202,17 @@ export class Inference {
     if (!stopped) return;
     this.#loop.remove(generation.sequence);
     this.#finish(id, generation, "stop");
+  }
+
+  /** If something of the prompt was computed since it was told last, until all of it is. */
+  #tellProgress(id: string, generation: Generation | undefined): void {
+    if (generation === undefined) return void this.#progressing.delete(id);
+    const { computed, cached = 0, promptLength: total } = generation.sequence;
+    const processed = Math.min(computed, total);
+    if (processed === total) this.#progressing.delete(id);
+    if (processed <= generation.processed) return;
+    generation.processed = processed;
+    this.#emit(id, { type: "prompt-progress", processed, cached, total });
   }
 
   #finish(id: string, { sequence }: Generation, reason: FinishReason): void {

@@ -1,8 +1,9 @@
 import { failure } from "../core/errors.ts";
-import type { ChatMessage, GenerationRequest } from "../core/generation.ts";
+import type { ChatPrompt, GenerationRequest } from "../core/generation.ts";
 import type { Vocabulary } from "../engine/vocabulary.ts";
 import { renderChat, tokenText } from "./chat-template.ts";
 import { markControlWords } from "./control-words.ts";
+import { infillPrompt } from "./fill-in-the-middle.ts";
 import { checkedIds, fewestTokens } from "./prompt-tokens.ts";
 
 /**
@@ -25,11 +26,13 @@ export function prepareRequest(request: GenerationRequest, vocabulary: Vocabular
 function promptTokens({ prompt, model }: GenerationRequest, vocabulary: Vocabulary, contextLength: number): Int32Array {
   if (prompt.kind === "tokens") return checkedIds(prompt.ids, vocabulary, "prompt");
   if (prompt.kind === "text") {
-    refuseByBytes(prompt.text, vocabulary, contextLength);
-    return vocabulary.tokenize(prompt.text, { parseSpecial: false, addSpecial: true });
+    const { text, suffix } = prompt;
+    refuseByBytes(text + (suffix ?? ""), vocabulary, contextLength);
+    if (suffix !== undefined) return infillPrompt({ text, suffix }, vocabulary, model);
+    return vocabulary.tokenize(text, { parseSpecial: false, addSpecial: true });
   }
   refuseByBytes(prompt.messages.map((message) => message.content).join(""), vocabulary, contextLength);
-  return chatTokens(prompt.messages, vocabulary, model);
+  return chatTokens(prompt, vocabulary, model);
 }
 
 function checkBiases({ sampling }: GenerationRequest, { size }: Vocabulary): void {
@@ -51,9 +54,9 @@ function refuseByBytes(text: string, vocabulary: Vocabulary, contextLength: numb
  * The template's control tokens count, those that somebody wrote into a message do not: else a user could forge a
  * system turn. Only a text with such words is tokenized in parts, for a cut may change the tokens beside it.
  */
-function chatTokens(written: readonly ChatMessage[], vocabulary: Vocabulary, model: string): Int32Array {
-  const { messages, mark } = markControlWords(written, vocabulary);
-  const rendered = renderChat(messages, vocabulary, model);
+function chatTokens(prompt: ChatPrompt, vocabulary: Vocabulary, model: string): Int32Array {
+  const { messages, mark } = markControlWords(prompt.messages, vocabulary);
+  const rendered = renderChat({ ...prompt, messages }, vocabulary, model);
   const bos = tokenText(vocabulary, vocabulary.bosToken);
   const addSpecial = bos === "" || !rendered.startsWith(bos);
   if (mark === undefined) return vocabulary.tokenize(rendered, { parseSpecial: true, addSpecial });

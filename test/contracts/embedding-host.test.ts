@@ -6,7 +6,7 @@ import { defaultScheduling, type Scheduling } from "../../src/core/scheduling.ts
 import { EngineHost } from "../../src/host/engine-host.ts";
 import { livenessLimits, type LivenessLimits } from "../../src/host/liveness.ts";
 import { openEmbedder } from "../../src/engine/open.ts";
-import { aRequest, collect, never, readyHost, silent } from "./host/hosts.ts";
+import { aRequest, collect, never, readyHost, hostLog } from "./host/hosts.ts";
 
 // Embeddings by an engine process: the fake embedder, and everything between it and the server.
 
@@ -23,7 +23,7 @@ async function embeddingHost(engine: string, { limits, scheduling }: Over = {}):
     {
       modelId: "fake",
       scheduling: { ...defaultScheduling, ...scheduling },
-      logger: silent,
+      logger: hostLog,
       limits: { ...livenessLimits, ...limits },
     },
   );

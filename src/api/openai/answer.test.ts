@@ -123,8 +123,8 @@ test("a stream's chunks name their choice, and say the logprobs of a collected o
   }));
   const options = { includeUsage: false, logprobs: true, echo: [] };
   const collector = new ChoiceCollector({ logprobs: true });
-  for (const event of events) collector.note(event);
-  collector.note({ type: "finished", reason: "length", usage });
+  for (const event of events) collector.note({ event });
+  collector.note({ event: { type: "finished", reason: "length", usage } });
   const answer = { choices: [collector.whole], usage };
   for (const [format, whole] of [
     [chatStream(header, options), formatChat(header, answer)],

@@ -1,5 +1,7 @@
 import type { ChoiceEvent, FinishReason, GenerationEvent, Usage } from "../../core/generation.ts";
 import { AnswerLogprobs, type PlacedLogprobs } from "./logprobs.ts";
+import type { ServiceTier } from "./scheduling-fields.ts";
+import { timingsObject, type Timings } from "./timings.ts";
 
 /** What all pieces of one answer have in common. */
 export interface AnswerHeader {
@@ -8,16 +10,22 @@ export interface AnswerHeader {
   /** Unix time in seconds. */
   readonly created: number;
   readonly model: string;
+  /** That the client asked for; undefined = it did not. */
+  readonly serviceTier?: ServiceTier | undefined;
 }
 
 /** The streams of all choices, collected. */
 export interface WholeAnswer {
   readonly choices: readonly WholeChoice[];
   readonly usage: Usage;
+  /** Undefined = not wanted. */
+  readonly timings?: Timings | undefined;
 }
 
 interface WholeChoice {
   readonly text: string;
+  /** What was thought before it; "" = nothing. */
+  readonly reasoning?: string;
   readonly reason: FinishReason;
   /** Undefined = not wanted. */
   readonly logprobs: readonly PlacedLogprobs[] | undefined;
@@ -26,6 +34,7 @@ interface WholeChoice {
 /** Collects the stream of one choice. */
 export class ChoiceCollector {
   #text: string;
+  #reasoning = "";
   #reason: FinishReason = "stop";
   readonly #tokens: AnswerLogprobs | undefined;
   readonly #placed: PlacedLogprobs[] = [];
@@ -36,7 +45,8 @@ export class ChoiceCollector {
     this.#tokens = logprobs ? new AnswerLogprobs() : undefined;
   }
 
-  note(event: GenerationEvent): void {
+  note({ event, reasoning = "" }: Omit<ChoiceEvent, "index" | "choice">): void {
+    this.#reasoning += reasoning;
     if (event.type === "finished") this.#reason = event.reason;
     if (event.type !== "text-delta") return;
     this.#text += event.text;
@@ -46,7 +56,7 @@ export class ChoiceCollector {
   /** After its end. */
   get whole(): WholeChoice {
     const logprobs = this.#tokens === undefined ? undefined : this.#placed;
-    return { text: this.#text, reason: this.#reason, logprobs };
+    return { text: this.#text, reasoning: this.#reasoning, reason: this.#reason, logprobs };
   }
 }
 
@@ -63,7 +73,7 @@ export interface StreamFormat {
   /** "" = this event says nothing to the client. */
   readonly event: (said: ChoiceEvent) => string;
   /** When all choices have finished. */
-  readonly end: (usage: Usage) => string;
+  readonly end: (usage: Usage, timings?: Timings) => string;
 }
 
 /** `req-5f0c…` → `chatcmpl-5f0c…`: log, header and answer can be found by the same digits. */
@@ -84,6 +94,11 @@ export function sseEvent(data: string): string {
   return `data: ${data}\n\n`;
 }
 
+/** In llama-server's words. */
+function progressObject({ total, cached, processed }: Extract<GenerationEvent, { type: "prompt-progress" }>): object {
+  return { total, cache: cached, processed };
+}
+
 interface StreamParts {
   /** Opening of every chunk: `{"id":…,"model":…`. */
   readonly head: string;
@@ -92,7 +107,10 @@ interface StreamParts {
   /** A choice around the JSON of a text and that of its logprobs. */
   readonly choice: (index: number) => readonly [before: string, between: string, after: string];
   readonly logprobs: (tokens: readonly PlacedLogprobs[]) => object;
-  readonly lastChoice: (index: number, reason: FinishReason) => string;
+  /** A choice that thinks. Without it nobody took thoughts out of the text. */
+  readonly reasoning?: (index: number, reasoning: string) => string;
+  /** A choice that says nothing, or why it has ended. */
+  readonly silentChoice: (index: number, reason: FinishReason | null) => string;
 }
 
 /** What is the same in all texts of a choice. */
@@ -108,11 +126,16 @@ interface Frame {
  * everything else of a chunk is made once.
  */
 export function streamOf(parts: StreamParts, { includeUsage, logprobs }: StreamOptions): StreamFormat {
-  const { head, opening, choice, lastChoice } = parts;
+  const { head, opening, choice, silentChoice } = parts;
   // With include_usage every chunk has the field, null in all but the last.
   const noUsage = includeUsage ? ',"usage":null' : "";
   const before = `data: ${head},"choices":[`;
   const after = `]${noUsage}}\n\n`;
+  /** An event of a choice, and of what else it is; "" of none. */
+  const framed = (said: string | undefined, more?: object): string => {
+    if (said === undefined || said === "") return "";
+    return before + said + (more === undefined ? after : `]${noUsage},${JSON.stringify(more).slice(1)}\n\n`);
+  };
   const frames: Frame[] = [];
   const frameOf = (index: number): Frame => {
     const [begin, between, end] = choice(index);
@@ -127,14 +150,21 @@ export function streamOf(parts: StreamParts, { includeUsage, logprobs }: StreamO
     return frame.before + JSON.stringify(event.text) + frame.between + tokens + frame.after;
   };
   return {
-    event: ({ index, event }) => {
-      if (event.type === "text-delta") return textChunk(index, event);
-      const said = event.type === "admitted" ? opening(index) : lastChoice(index, event.reason);
-      return said === "" ? "" : before + said + after;
+    event: ({ index, event, reasoning = "" }) => {
+      const thought = reasoning === "" ? "" : framed(parts.reasoning?.(index, reasoning));
+      if (event.type === "text-delta") return thought + textChunk(index, event);
+      if (event.type === "admitted") return framed(opening(index));
+      if (event.type === "finished") return framed(silentChoice(index, event.reason));
+      return framed(silentChoice(index, null), { prompt_progress: progressObject(event) });
     },
-    end: (usage) => {
-      const last = sseEvent(`${head},"choices":[],"usage":${JSON.stringify(usageObject(usage))}}`);
-      return (includeUsage ? last : "") + sseEvent("[DONE]");
+    end: (usage, timings) => {
+      const facts = {
+        ...(includeUsage && { usage: usageObject(usage) }),
+        ...(timings && { timings: timingsObject(usage, timings) }),
+      };
+      const last =
+        Object.keys(facts).length === 0 ? "" : sseEvent(`${head},"choices":[],${JSON.stringify(facts).slice(1)}`);
+      return last + sseEvent("[DONE]");
     },
   };
 }

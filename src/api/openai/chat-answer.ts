@@ -9,18 +9,25 @@ import {
   type WholeAnswer,
 } from "./answer.ts";
 import { chatLogprobs } from "./logprobs.ts";
+import { timingsObject } from "./timings.ts";
 
 /** The object that answers `POST /v1/chat/completions`. */
-export function formatChat(header: AnswerHeader, { choices, usage }: WholeAnswer): object {
+export function formatChat(header: AnswerHeader, { choices, usage, timings }: WholeAnswer): object {
   return {
     ...common(header, "chat.completion"),
-    choices: choices.map(({ text, reason, logprobs }, index) => ({
+    choices: choices.map(({ text, reasoning = "", reason, logprobs }, index) => ({
       index,
-      message: { role: "assistant", content: text, refusal: null },
+      message: {
+        role: "assistant",
+        content: text,
+        ...(reasoning !== "" && { reasoning_content: reasoning }),
+        refusal: null,
+      },
       logprobs: logprobs === undefined ? null : chatLogprobs(logprobs),
       finish_reason: reason,
     })),
     usage: usageObject(usage),
+    ...(timings && { timings: timingsObject(usage, timings) }),
   };
 }
 
@@ -32,13 +39,15 @@ export function chatStream(header: AnswerHeader, options: StreamOptions): Stream
     choice: (index: number) =>
       [`{"index":${index},"delta":{"content":`, '},"logprobs":', ',"finish_reason":null}'] as const,
     logprobs: chatLogprobs,
-    lastChoice: (index: number, reason: string) => choice(index, {}, reason),
+    reasoning: (index: number, text: string) => choice(index, { reasoning_content: text }, null),
+    silentChoice: (index: number, reason: string | null) => choice(index, {}, reason),
   };
   return streamOf(parts, options);
 }
 
-function common({ requestId, created, model }: AnswerHeader, object: string) {
-  return { id: answerId("chatcmpl", requestId), object, created, model };
+function common({ requestId, created, model, serviceTier }: AnswerHeader, object: string) {
+  const tier = serviceTier === "auto" ? "default" : serviceTier;
+  return { id: answerId("chatcmpl", requestId), object, created, model, ...(tier && { service_tier: tier }) };
 }
 
 function choice(index: number, delta: object, reason: string | null): string {

@@ -1,19 +1,22 @@
 import type { z } from "zod";
 import * as zod from "zod";
-import type { ChatMessage } from "../../core/generation.ts";
+import { reasoningEfforts, type ChatMessage } from "../../core/generation.ts";
 import { failure } from "../../core/errors.ts";
 import { checkBody } from "./check-body.ts";
 import { commonFields, oneName, toParsedRequest, type Fixed, type ParsedRequest } from "./common-fields.ts";
 import { choiceOf, flag, integerFrom, isEmpty, listOf, objectOf, oneOf, refused, text } from "./fields.ts";
 import { mostTop } from "./logprobs.ts";
+import { serviceTierField } from "./scheduling-fields.ts";
 
 const noTools = "tool calls are not available";
 const noAudio = "audio is not available";
 
 const textPart = objectOf(
   {
-    type: choiceOf(["text"], ["image_url", "input_audio", "file", "refusal"], "only text can be read"),
-    text: text(),
+    type: choiceOf(["text"], ["image_url", "input_audio", "file", "refusal"], "only text can be read").describe(
+      "its kind",
+    ),
+    text: text().describe("what was said"),
     prompt_cache_breakpoint: refused("prompt caching cannot be steered"),
   },
   'an object like {"type": "text", "text": "…"}',
@@ -21,13 +24,18 @@ const textPart = objectOf(
 
 const message = objectOf(
   {
-    role: choiceOf(["system", "developer", "user", "assistant"], ["tool", "function"], noTools),
-    content: zod.union([text(), listOf(textPart, "an array of text parts")], "a string or an array of text parts"),
-    name: text().nullish(),
+    role: choiceOf(["system", "developer", "user", "assistant"], ["tool", "function"], noTools).describe(
+      "who said it; `developer` is another name of `system`",
+    ),
+    content: zod
+      .union([text(), listOf(textPart, "an array of text parts")], "a string or an array of text parts")
+      .describe("what was said; parts become lines"),
+    name: text().nullish().describe("who said it, for templates that show names"),
     tool_calls: refused(noTools, isEmpty),
     tool_call_id: refused(noTools),
     function_call: refused(noTools),
     audio: refused(noAudio),
+    reasoning_content: text().nullish().describe("what an assistant thought, for templates that show it"),
     // These two stand empty in answers, which clients send back as they got them:
     refusal: refused("refusals have no place in a chat template"),
     annotations: refused("annotations have no place in a chat template", isEmpty),
@@ -35,30 +43,43 @@ const message = objectOf(
   'an object like {"role": "user", "content": "…"}',
 );
 
-/** Every field that OpenAI documents for chat completions, and ours. Exported for the test that compares. */
+export const messagesField = listOf(message, "an array of one message or more");
+
+/** Every field that OpenAI documents for chat completions, and ours. */
 export const chatFields = {
   ...commonFields,
-  messages: listOf(message, "an array of one message or more"),
-  max_completion_tokens: integerFrom(1, 2 ** 31 - 1).nullish(),
+  messages: messagesField.describe("the conversation, in the order it was held"),
+  max_completion_tokens: integerFrom(1, 2 ** 31 - 1)
+    .nullish()
+    .describe("the newer name of `max_tokens`"),
   audio: refused(noAudio),
-  modalities: refused("only text can be made", (value) => Array.isArray(value) && value.every(oneOf("text"))),
+  modalities: refused("only text can be made", {
+    fits: (value) => Array.isArray(value) && value.every((one) => one === "text"),
+    json: { type: ["array", "null"], items: { const: "text" } },
+  }),
   tools: refused(noTools, isEmpty),
   tool_choice: refused(noTools, oneOf("none", "auto")),
   parallel_tool_calls: refused(noTools, oneOf(true, false)),
   functions: refused(noTools, isEmpty),
   function_call: refused(noTools, oneOf("none", "auto")),
-  response_format: refused('only plain text can be made; accepted: {"type": "text"}', isPlainText),
-  logprobs: flag(),
-  top_logprobs: integerFrom(0, mostTop.chat).nullish(),
+  response_format: refused('only plain text can be made; accepted: {"type": "text"}', {
+    fits: isPlainText,
+    json: { type: ["object", "null"], properties: { type: { const: "text" } }, required: ["type"] },
+  }),
+  logprobs: flag().describe("how likely the model found each token"),
+  top_logprobs: integerFrom(0, mostTop.chat).nullish().describe("and so many of the likeliest in its place"),
   moderation: refused("there is no moderation"),
   prediction: refused("predicted output is not used"),
-  reasoning_effort: refused("reasoning cannot be steered"),
-  service_tier: refused('there is one tier; accepted: "auto", "default"', oneOf("auto", "default")),
+  reasoning_effort: zod
+    .enum(reasoningEfforts, reasoningEfforts.map((effort) => `"${effort}"`).join(", "))
+    .nullish()
+    .describe("how long to think; refused by name where the model's template does not let it be chosen"),
+  service_tier: serviceTierField.nullish().describe("the lane: `priority` is interactive, `flex` is batch"),
   verbosity: refused('verbosity cannot be steered; accepted: "medium"', oneOf("medium")),
   web_search_options: refused("there is no web search"),
 };
 
-const chatRequest = objectOf(chatFields, "a JSON object");
+export const chatRequest = objectOf(chatFields, "a JSON object");
 
 /** The body of `POST /v1/chat/completions` in our words. Throws a MillraceError that names the field at fault. */
 export function parseChat(body: unknown, fixed: Fixed): ParsedRequest {
@@ -66,7 +87,10 @@ export function parseChat(body: unknown, fixed: Fixed): ParsedRequest {
   const maxTokens = oneName(fields, "max_tokens", "max_completion_tokens") ?? fixed.defaults.maxTokens;
   const messages = withSystem(fields.messages.map(toMessage), fixed.defaults.system);
   const logprobs = topOf(fields);
-  return toParsedRequest(fields, { prompts: [{ kind: "chat", messages }], maxTokens, logprobs }, fixed);
+  const serviceTier = fields.service_tier ?? undefined;
+  const reasoning = fields.reasoning_effort && { reasoningEffort: fields.reasoning_effort };
+  const prompts = [{ kind: "chat", messages, ...reasoning }] as const;
+  return toParsedRequest(fields, { prompts, maxTokens, logprobs, serviceTier }, fixed);
 }
 
 type LogprobFields = Pick<z.infer<typeof chatRequest>, "logprobs" | "top_logprobs">;
@@ -83,12 +107,14 @@ function withSystem(messages: readonly ChatMessage[], system: string | undefined
   return [{ role: "system", content: system }, ...messages];
 }
 
-function toMessage({ role, content, name }: z.infer<typeof message>): ChatMessage {
+/** A message of the wire in our words. */
+export function toMessage({ role, content, name, reasoning_content: reasoning }: z.infer<typeof message>): ChatMessage {
   return {
     role: role === "developer" ? "system" : role,
     // Parts are lines of their own, as vLLM and llama-server join them.
     content: typeof content === "string" ? content : content.map((part) => part.text).join("\n"),
     ...(typeof name === "string" && { name }),
+    ...(typeof reasoning === "string" && { reasoning_content: reasoning }),
   };
 }
 

@@ -3,8 +3,16 @@ import { failure } from "../../core/errors.ts";
 import type { GenerationRequest, Lane, Prompt, RequestDefaults, Sampling, Tenant } from "../../core/generation.ts";
 import { describe } from "./check-body.ts";
 import { flag, ignored, integerFrom, listOf, numberFrom, objectOf, text } from "./fields.ts";
+import { ignoredFields } from "./ignored-fields.ts";
 import { logitBiasField } from "./logit-bias.ts";
-import { laneOf, priorityField, timeoutField, timeoutOf, type SchedulingHeaders } from "./scheduling-fields.ts";
+import {
+  laneOf,
+  priorityField,
+  timeoutField,
+  timeoutOf,
+  type SchedulingHeaders,
+  type ServiceTier,
+} from "./scheduling-fields.ts";
 
 const most32Bits = 2 ** 31 - 1;
 /** Answers of one request, to all its prompts together. */
@@ -13,41 +21,52 @@ const stopLength = "a string of 1 to 1000 characters";
 const stopText = text(stopLength).min(1, stopLength).max(1000, stopLength);
 const stopAccepted = `${stopLength}, or an array of up to 16 of them`;
 
-/** The fields that work the same in both kinds of completion. */
-export const commonFields = {
-  model: text("the id of a served model").nullish(),
-  stream: flag(),
-  stream_options: objectOf(
-    { include_usage: flag(), include_obfuscation: ignored() },
-    'an object like {"include_usage": true}',
-  ).nullish(),
-  max_tokens: integerFrom(1, most32Bits).nullish(),
-  temperature: numberFrom(0, 2).nullish(),
-  top_p: numberFrom(0, 1).nullish(),
-  frequency_penalty: numberFrom(-2, 2).nullish(),
-  presence_penalty: numberFrom(-2, 2).nullish(),
-  logit_bias: logitBiasField.nullish(),
-  n: integerFrom(1, mostChoices).nullish(),
-  stop: z.union([stopText, listOf(stopText, "up to 16 strings", { least: 0, most: 16 })], stopAccepted).nullish(),
-  seed: integerFrom(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER).nullish(),
+/** The fields of any request for text. */
+export const textFields = {
+  model: text("the id of a served model").nullish().describe("who answers; left out: the first model that is served"),
+  max_tokens: integerFrom(1, most32Bits).nullish().describe("most tokens of the answer"),
+  temperature: numberFrom(0, 2).nullish().describe("how freely tokens are drawn; 0: always the likeliest"),
+  top_p: numberFrom(0, 1).nullish().describe("draw from the likeliest tokens that together have this probability"),
+  frequency_penalty: numberFrom(-2, 2).nullish().describe("less likely the more often a token is in the answer"),
+  presence_penalty: numberFrom(-2, 2).nullish().describe("less likely once a token is in the answer"),
+  logit_bias: logitBiasField.nullish().describe("added to the logits of tokens; 100 forces one, -100 forbids it"),
+  stop: z
+    .union([stopText, listOf(stopText, "up to 16 strings", { least: 0, most: 16 })], stopAccepted)
+    .nullish()
+    .describe("texts at which the answer ends, without them"),
+  seed: integerFrom(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+    .nullish()
+    .describe("the same seed draws the same random numbers"),
   // Not OpenAI's, under their usual names:
-  top_k: integerFrom(-1, most32Bits).nullish(),
-  min_p: numberFrom(0, 1).nullish(),
-  repeat_penalty: numberFrom(0.01, 10).nullish(),
-  repetition_penalty: numberFrom(0.01, 10).nullish(),
-  ignore_eos: flag(),
-  priority: priorityField.nullish(),
-  timeout: timeoutField.nullish(),
-  // Without meaning for a local model:
-  user: ignored(),
-  metadata: ignored(),
-  store: ignored(),
-  safety_identifier: ignored(),
-  prompt_cache_key: ignored(),
-  prompt_cache_options: ignored(),
-  prompt_cache_retention: ignored(),
+  top_k: integerFrom(-1, most32Bits).nullish().describe("draw from so many of the likeliest tokens; 0 or -1: from all"),
+  min_p: numberFrom(0, 1).nullish().describe("drop tokens less likely than this times the likeliest"),
+  repeat_penalty: numberFrom(0.01, 10).nullish().describe("above 1: less likely what prompt or answer have already"),
+  repetition_penalty: numberFrom(0.01, 10).nullish().describe("another name of `repeat_penalty`"),
+  ignore_eos: flag().describe("go on after the model's own end, up to the limit"),
+  priority: priorityField.nullish().describe("the lane; left out: the most urgent that the key may ask for"),
+  timeout: timeoutField.nullish().describe("for queue, prompt and answer together"),
+  ...ignoredFields,
 };
 
+/** The fields that work the same in both kinds of completion. */
+export const commonFields = {
+  ...textFields,
+  stream: flag().describe("send the answer as it is made, as server-sent events"),
+  stream_options: objectOf(
+    {
+      include_usage: flag().describe("one more chunk with `usage` before the end"),
+      include_obfuscation: ignored("chunks are not padded"),
+    },
+    'an object like {"include_usage": true}',
+  )
+    .nullish()
+    .describe("`include_usage`: one more chunk with `usage` before the end"),
+  n: integerFrom(1, mostChoices).nullish().describe("answers to each prompt, which is computed once"),
+  return_progress: flag().describe("not OpenAI's: chunks with `prompt_progress` while the prompt is computed"),
+  timings: flag().describe("not OpenAI's: how long prompt and answer took, in `timings`"),
+};
+
+type TextFields = z.infer<z.ZodObject<typeof textFields>>;
 type CommonFields = z.infer<z.ZodObject<typeof commonFields>>;
 
 /** What the server, not the client, says about a request. */
@@ -78,6 +97,9 @@ export interface ParsedRequest {
   readonly echo: readonly string[];
   readonly stream: boolean;
   readonly includeUsage: boolean;
+  readonly timings: boolean;
+  /** The tier that the answer names; undefined = none was asked for. */
+  readonly serviceTier: ServiceTier | undefined;
 }
 
 interface Specific {
@@ -85,6 +107,7 @@ interface Specific {
   readonly echo?: readonly string[];
   readonly maxTokens: number | undefined;
   readonly logprobs: number | undefined;
+  readonly serviceTier?: ServiceTier | undefined;
 }
 
 /** Puts together what is the same in both kinds of completion. */
@@ -96,12 +119,19 @@ export function toParsedRequest(fields: CommonFields, specific: Specific, fixed:
       value: "an object",
       accepted: "null, unless 'stream' is true",
     });
+  const progress = fields.return_progress ?? false;
+  if (progress && !stream)
+    throw failure("invalid_value", {
+      field: "return_progress",
+      value: "true",
+      accepted: "false, unless 'stream' is true",
+    });
   return {
     request: {
       id: fixed.id,
       model: fields.model ?? fixed.defaultModel,
       tenant: fixed.tenant,
-      lane: laneOf(fields.priority, fixed),
+      lane: laneOf({ priority: fields.priority, serviceTier: specific.serviceTier }, fixed),
       timeoutMs: timeoutOf(fields.timeout, fixed),
       prompt: specific.prompts[0],
       choice: 0,
@@ -110,16 +140,19 @@ export function toParsedRequest(fields: CommonFields, specific: Specific, fixed:
       sampling: toSampling(fields, fixed),
       stop: typeof fields.stop === "string" ? [fields.stop] : (fields.stop ?? fixed.defaults.stop ?? []),
       ignoreEos: fields.ignore_eos ?? false,
+      ...(progress && { progress }),
     },
     prompts: specific.prompts,
     choices: fields.n ?? 1,
     echo: specific.echo ?? [],
     stream,
     includeUsage: fields.stream_options?.include_usage ?? false,
+    timings: fields.timings ?? false,
+    serviceTier: specific.serviceTier,
   };
 }
 
-function toSampling(fields: CommonFields, { seed, defaults }: Fixed): Sampling {
+function toSampling(fields: TextFields, { seed, defaults }: Fixed): Sampling {
   const topK = fields.top_k ?? defaults.topK ?? 0;
   return {
     temperature: fields.temperature ?? defaults.temperature ?? 1,

@@ -9,9 +9,10 @@ import {
   type WholeAnswer,
 } from "./answer.ts";
 import { completionLogprobs } from "./logprobs.ts";
+import { timingsObject } from "./timings.ts";
 
 /** The object that answers `POST /v1/completions`. */
-export function formatCompletion(header: AnswerHeader, { choices, usage }: WholeAnswer): object {
+export function formatCompletion(header: AnswerHeader, { choices, usage, timings }: WholeAnswer): object {
   return {
     ...common(header),
     choices: choices.map(({ text, reason, logprobs }, index) => ({
@@ -21,6 +22,7 @@ export function formatCompletion(header: AnswerHeader, { choices, usage }: Whole
       finish_reason: reason,
     })),
     usage: usageObject(usage),
+    ...(timings && { timings: timingsObject(usage, timings) }),
   };
 }
 
@@ -34,7 +36,7 @@ export function completionStream(header: AnswerHeader, options: StreamOptions): 
     },
     choice: (index: number) => ['{"text":', `,"index":${index},"logprobs":`, ',"finish_reason":null}'] as const,
     logprobs: completionLogprobs,
-    lastChoice: (index: number, reason: string) =>
+    silentChoice: (index: number, reason: string | null) =>
       JSON.stringify({ text: "", index, logprobs: null, finish_reason: reason }),
   };
   return streamOf(parts, options);

@@ -42,10 +42,16 @@ test.each([
   [{ echo: true, logprobs: 0 }, "echo"],
   [{ echo: true, prompt: ["a", "b"], logprobs: 1 }, "echo"],
   [{ echo: true, prompt: [1] }, "echo"],
-  [{ suffix: "b" }, "suffix"],
+  [{ suffix: "b", prompt: [1] }, "suffix"],
   [{ best_of: 2 }, "best_of"],
 ])("%j is refused by name", (over, param) => {
   expect(() => parse({ prompt: "a", ...over })).toThrow(expect.objectContaining({ code: "unsupported_field", param }));
+});
+
+test("a suffix is a part of each prompt", () => {
+  const prompts = (over: object) => parseCompletion({ suffix: "z", ...over }, fixed).prompts;
+  expect(prompts({ prompt: ["a", "b"] })).toEqual(["a", "b"].map((text) => ({ kind: "text", text, suffix: "z" })));
+  expect(prompts({ prompt: [1], suffix: "" })).toEqual([{ kind: "tokens", ids: [1] }]);
 });
 
 test("an answer has 16 tokens unless asked otherwise, as OpenAI's", () => {

@@ -12,25 +12,29 @@ const defaultMaxTokens = 16;
 const tokenIds = listOf(integerFrom(0, 2 ** 31 - 1, "a token id"), "an array of token ids");
 const acceptedPrompts = "a string, an array of token ids, or an array of strings or of such arrays";
 
-/** Every field that OpenAI documents for completions, and ours. Exported for the test that compares. */
+/** Every field that OpenAI documents for completions, and ours. */
 export const completionFields = {
   ...commonFields,
-  prompt: z.union(
-    [text(), tokenIds, listOf(text(), "an array of strings"), listOf(tokenIds, "an array of arrays of token ids")],
-    acceptedPrompts,
-  ),
+  prompt: z
+    .union(
+      [text(), tokenIds, listOf(text(), "an array of strings"), listOf(tokenIds, "an array of arrays of token ids")],
+      acceptedPrompts,
+    )
+    .describe("what is continued; of an array each element, in its order"),
   best_of: refused("answers are not ranked, 'n' gives all of them; accepted: 1", oneOf(1)),
-  echo: flag(),
-  logprobs: integerFrom(0, mostTop.completion).nullish(),
-  suffix: refused("text cannot be inserted", oneOf("")),
+  echo: flag().describe("begin each text with its prompt"),
+  logprobs: integerFrom(0, mostTop.completion).nullish().describe("of each token and of so many of the likeliest"),
+  suffix: text()
+    .nullish()
+    .describe("what stands behind the text to be written; refused by name where the model cannot fill in a middle"),
 };
 
-const completionRequest = objectOf(completionFields, "a JSON object");
+export const completionRequest = objectOf(completionFields, "a JSON object");
 
 /** The body of `POST /v1/completions` in our words. Throws a MillraceError that names the field at fault. */
 export function parseCompletion(body: unknown, fixed: Fixed): ParsedRequest {
   const fields = checkBody(completionRequest, body);
-  const prompts = toPrompts(fields.prompt);
+  const prompts = withSuffix(toPrompts(fields.prompt), fields.suffix || undefined);
   const choices = fields.n ?? 1;
   if (prompts.length * choices > mostChoices) {
     const value = `an array of ${prompts.length}, with ${choices} answers to each`;
@@ -42,13 +46,23 @@ export function parseCompletion(body: unknown, fixed: Fixed): ParsedRequest {
   return toParsedRequest(fields, { prompts, echo, maxTokens, logprobs }, fixed);
 }
 
-function toPrompts(prompt: string | string[] | number[] | number[][]): readonly [Prompt, ...Prompt[]] {
+type Prompts = readonly [Prompt, ...Prompt[]];
+
+function toPrompts(prompt: string | string[] | number[] | number[][]): Prompts {
   if (typeof prompt === "string") return [{ kind: "text", text: prompt }];
   if (typeof prompt[0] === "number") return [{ kind: "tokens", ids: prompt as number[] }];
   const prompts = (prompt as (string | number[])[]).map((one): Prompt =>
     typeof one === "string" ? { kind: "text", text: one } : { kind: "tokens", ids: one },
   );
   return prompts as [Prompt, ...Prompt[]]; // no array is empty
+}
+
+function withSuffix(prompts: Prompts, suffix: string | undefined): Prompts {
+  if (suffix === undefined) return prompts;
+  return prompts.map((prompt) => {
+    if (prompt.kind === "text") return { ...prompt, suffix };
+    throw failure("unsupported_field", { field: "suffix", problem: "the prompt must be a string" });
+  }) as [Prompt, ...Prompt[]];
 }
 
 function echoOf(prompts: readonly Prompt[], logprobs: number | undefined): string[] {

@@ -3,7 +3,8 @@ import type { EmbeddingInput, EmbeddingRequest } from "../../core/embedding.ts";
 import { failure } from "../../core/errors.ts";
 import { checkBody, describe } from "./check-body.ts";
 import type { Fixed } from "./common-fields.ts";
-import { ignored, integerFrom, listOf, objectOf, text } from "./fields.ts";
+import { integerFrom, listOf, objectOf, text } from "./fields.ts";
+import { ignoredFields } from "./ignored-fields.ts";
 import { laneOf, priorityField, timeoutField, timeoutOf } from "./scheduling-fields.ts";
 
 /** OpenAI's limit. */
@@ -15,26 +16,32 @@ const acceptedInputs = `a string that is not empty, an array of token ids, or an
 
 /** Every field that OpenAI documents for embeddings, and ours. Exported for the test that compares. */
 export const embeddingFields = {
-  model: text("the id of a served model").nullish(),
-  input: z.union(
-    [
-      inputText,
-      tokenIds,
-      listOf(inputText, "an array of strings"),
-      listOf(tokenIds, "an array of arrays of token ids"),
-    ],
-    acceptedInputs,
-  ),
-  encoding_format: z.enum(["float", "base64"], '"float", "base64"').nullish(),
-  dimensions: integerFrom(1, 2 ** 31 - 1).nullish(),
+  model: text("the id of a served model").nullish().describe("who computes; left out: the first model that is served"),
+  input: z
+    .union(
+      [
+        inputText,
+        tokenIds,
+        listOf(inputText, "an array of strings"),
+        listOf(tokenIds, "an array of arrays of token ids"),
+      ],
+      acceptedInputs,
+    )
+    .describe("a vector for each; none is cut off"),
+  encoding_format: z
+    .enum(["float", "base64"], '"float", "base64"')
+    .nullish()
+    .describe("numbers, or 32-bit floats in little-endian order"),
+  dimensions: integerFrom(1, 2 ** 31 - 1)
+    .nullish()
+    .describe("the first so many numbers of each vector, made of length 1 again"),
   // Not OpenAI's:
-  priority: priorityField.nullish(),
-  timeout: timeoutField.nullish(),
-  // Without meaning for a local model:
-  user: ignored(),
+  priority: priorityField.nullish().describe("the lane; left out: the most urgent that the key may ask for"),
+  timeout: timeoutField.nullish().describe("for queue and computing together"),
+  user: ignoredFields.user,
 };
 
-const embeddingRequest = objectOf(embeddingFields, "a JSON object");
+export const embeddingRequest = objectOf(embeddingFields, "a JSON object");
 
 /** A valid request, and how its answer is to be written. */
 interface ParsedEmbedding {
@@ -52,7 +59,7 @@ export function parseEmbedding(body: unknown, fixed: Omit<Fixed, "seed" | "defau
       id: fixed.id,
       model: fields.model ?? fixed.defaultModel,
       tenant: fixed.tenant,
-      lane: laneOf(fields.priority, fixed),
+      lane: laneOf({ priority: fields.priority, serviceTier: undefined }, fixed),
       timeoutMs: timeoutOf(fields.timeout, fixed),
       inputs: toInputs(fields.input),
       dimensions: fields.dimensions ?? undefined,

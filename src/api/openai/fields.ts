@@ -6,6 +6,21 @@ import { closestWord } from "../../core/closest-word.ts";
  * not fit. An optional field may be null, which means absent, as OpenAI has it.
  */
 
+/** Of a field that does not work here: what the documentation says of it. */
+interface FieldNote {
+  readonly here: "ignored" | "refused";
+  readonly why: string;
+}
+
+export const fieldNotes = z.registry<FieldNote>();
+
+const listElements = z.registry<{ element: unknown }>();
+
+/** What a `listOf` is a list of, which its own schema does not tell; undefined of anything else. */
+export function elementOf(list: z.core.$ZodType): z.ZodType | undefined {
+  return listElements.get(list)?.element as z.ZodType | undefined;
+}
+
 export const numberFrom = (low: number, high: number) => {
   const accepted = `a number from ${low} to ${high}`;
   return z.number(accepted).min(low, accepted).max(high, accepted);
@@ -40,10 +55,8 @@ function advice(key: string | undefined, known: readonly string[]): string {
 
 /** An array. Stops at the first bad element: a body of millions of them must not become millions of issues. */
 export function listOf<T>(element: z.ZodType<T>, accepted: string, { least = 1, most = Infinity } = {}) {
-  return z
-    .array(z.unknown(), accepted)
-    .min(least, accepted)
-    .max(most, accepted)
+  const atLeast = z.array(z.unknown(), accepted).min(least, accepted);
+  return (most === Infinity ? atLeast : atLeast.max(most, accepted))
     .transform((items, context): T[] => {
       const parsed: T[] = [];
       for (const [index, item] of items.entries()) {
@@ -56,36 +69,50 @@ export function listOf<T>(element: z.ZodType<T>, accepted: string, { least = 1, 
         parsed.push(result.data);
       }
       return parsed;
-    });
+    })
+    .register(listElements, { element });
 }
 
 /** A field without meaning for a local model: accepted, whatever it is, and ignored. */
-export const ignored = () => z.unknown().optional();
+export const ignored = (why: string) => z.unknown().optional().register(fieldNotes, { here: "ignored", why });
+
+/** The values of a field that ask for nothing, beside null; `json` says the same as a JSON schema. */
+interface Nothing {
+  readonly fits: (value: unknown) => boolean;
+  readonly json: Readonly<Record<string, unknown>>;
+}
 
 /**
- * A documented field that does not work here. A value that asks for nothing (`asksNothing`, null) is accepted; any other
- * is refused by name, never ignored in silence.
+ * A documented field that does not work here. A value that asks for nothing is accepted; any other is refused by name,
+ * never ignored in silence.
  */
-export function refused(problem: string, asksNothing: (value: unknown) => boolean = () => false) {
+export function refused(problem: string, nothing: Nothing = oneOf()) {
   return z
     .unknown()
     .optional()
-    .refine((value) => value === undefined || value === null || asksNothing(value), { params: { refused: problem } });
+    .refine((value) => value === undefined || value === null || nothing.fits(value), { params: { refused: problem } })
+    .meta(nothing.json)
+    .register(fieldNotes, { here: "refused", why: problem });
 }
 
 /** One of `works`; the documented values `later` are refused by name. */
-export function choiceOf(works: readonly string[], later: readonly string[], problem: string) {
+export function choiceOf<Works extends string>(works: readonly Works[], later: readonly string[], problem: string) {
   const accepted = works.map((value) => `"${value}"`).join(", ");
   return z
     .enum([...works, ...later], accepted)
-    .refine((value) => !later.includes(value), { params: { refused: `${problem}; accepted: ${accepted}` } });
+    .refine((value): value is Works => !later.includes(value), {
+      params: { refused: `${problem}; accepted: ${accepted}` },
+    })
+    .meta({ enum: works });
 }
 
-export const oneOf =
-  (...values: readonly unknown[]) =>
-  (value: unknown): boolean =>
-    values.includes(value);
+export const oneOf = (...values: readonly (string | number | boolean)[]): Nothing => ({
+  fits: (value) => (values as readonly unknown[]).includes(value),
+  json: { enum: [...values, null] },
+});
 
 /** An array or object without content. */
-export const isEmpty = (value: unknown): boolean =>
-  typeof value === "object" && value !== null && Object.keys(value).length === 0;
+export const isEmpty: Nothing = {
+  fits: (value) => typeof value === "object" && value !== null && Object.keys(value).length === 0,
+  json: { type: ["array", "object", "null"], maxItems: 0, maxProperties: 0 },
+};

@@ -35,6 +35,24 @@ test("a key's lane is the most urgent that may be asked for", () => {
   expect(byHeader).toThrow(`'x-priority' is "batch"; accepted: "background" with this key`);
 });
 
+test("a service tier is a lane, where the key allows it and nothing else was said", () => {
+  const chat = (body: object, over: Partial<Fixed> = {}) => parseChat({ messages, ...body }, someFixed(over));
+  const laneOf = (service_tier: string, over: Partial<Fixed> = {}) => chat({ service_tier }, over).request.lane;
+  expect(["auto", "default", "priority", "flex"].map((tier) => laneOf(tier))).toEqual([
+    "interactive",
+    "interactive",
+    "interactive",
+    "batch",
+  ]);
+  expect(laneOf("auto", { lane: "background" })).toBe("background");
+  expect(laneOf("default", { headers: { ...silent, "x-priority": "batch" } })).toBe("batch");
+  expect(laneOf("flex", { headers: { ...silent, "x-priority": "background" } })).toBe("batch");
+  expect(() => laneOf("priority", { lane: "batch" })).toThrow(`'service_tier' is "priority"`);
+  expect(() => chat({ service_tier: "flex", priority: "interactive" })).toThrow(`'service_tier' is "flex"`);
+  expect(chat({ service_tier: "auto", priority: "batch" }).request.lane).toBe("batch");
+  expect(chat({ service_tier: "flex" }).serviceTier).toBe("flex");
+});
+
 test.each([
   [{ priority: "urgent" }, `'priority' is "urgent"; accepted: "interactive", "batch", "background"`],
   [{ priority: 1 }, "'priority' is 1; accepted: "],

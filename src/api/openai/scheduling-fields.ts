@@ -2,7 +2,7 @@ import * as z from "zod";
 import { failure } from "../../core/errors.ts";
 import { lanes, type Lane } from "../../core/generation.ts";
 import { describe } from "./check-body.ts";
-import { secondsUpTo } from "./fields.ts";
+import { choiceOf, secondsUpTo } from "./fields.ts";
 
 const longestTimeout = 86_400;
 
@@ -10,6 +10,12 @@ const quoted = (values: readonly string[]) => values.map((value) => `"${value}"`
 
 /** How urgent a request is: its lane. */
 export const priorityField = z.enum(lanes, quoted(lanes));
+
+/** OpenAI's words for how urgent a request is, as lanes; undefined = the one that the key gives. */
+const tierLanes = { auto: undefined, default: undefined, priority: "interactive", flex: "batch" } as const;
+export type ServiceTier = keyof typeof tierLanes;
+const tiers = Object.keys(tierLanes) as ServiceTier[];
+export const serviceTierField = choiceOf(tiers, ["scale"], "no capacity can be bought");
 
 /** For queue, prompt and answer together, in seconds. */
 export const timeoutField = secondsUpTo(longestTimeout);
@@ -27,11 +33,21 @@ interface Given {
   readonly defaultTimeoutMs: number | undefined;
 }
 
+interface Urgency {
+  readonly priority: Lane | null | undefined;
+  readonly serviceTier: ServiceTier | undefined;
+}
+
 /** The lane of a request. Throws `invalid_value` for one that is more urgent than its key allows. */
-export function laneOf(priority: Lane | null | undefined, { lane: most, headers }: Given): Lane {
+export function laneOf({ priority, serviceTier = "auto" }: Urgency, { lane: most, headers }: Given): Lane {
   const header = readHeader("x-priority", headers, { schema: priorityField, toValue: (text) => text });
-  const wanted = priority ?? header ?? most;
+  const tier = tierLanes[serviceTier];
   const allowed = lanes.slice(lanes.indexOf(most));
+  if (tier !== undefined && !(allowed.includes(tier) && (priority ?? tier) === tier)) {
+    const accepted = '"auto" and "default"; others only where key and \'priority\' allow their lane';
+    throw failure("invalid_value", { field: "service_tier", value: describe(serviceTier), accepted });
+  }
+  const wanted = priority ?? tier ?? header ?? most;
   if (allowed.includes(wanted)) return wanted;
   const field = priority ? "priority" : "x-priority";
   throw failure("invalid_value", { field, value: describe(wanted), accepted: `${quoted(allowed)} with this key` });

@@ -87,7 +87,7 @@ class LlamaEmbedder implements Embedder {
     const vectors = result === decodeResults.done ? texts.map((_, slot) => this.#vectorOf(slot)) : undefined;
     if (this.#memory !== null) this.#native.removeRange(this.#memory, -1, -1, -1);
     if (vectors === undefined && result !== decodeResults.aborted) {
-      throw failure("engine_failed", {  problem: `llama.cpp returned ${result} for a call; its log says why` });
+      throw failure("engine_failed", { problem: `llama.cpp returned ${result} for a call; its log says why` });
     }
     return vectors;
   }

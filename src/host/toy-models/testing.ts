@@ -5,6 +5,7 @@ import type { EmbeddingRequest, Embeddings } from "../../core/embedding.ts";
 import { failure } from "../../core/errors.ts";
 import type { GenerationEvent, GenerationRequest } from "../../core/generation.ts";
 import { defaultScheduling, type Scheduling } from "../../core/scheduling.ts";
+import type { TextReply } from "../../core/text-question.ts";
 import type { Lease } from "../leased-stream.ts";
 import { ModelPool } from "../model-pool.ts";
 import type { Claim } from "../model-claim.ts";
@@ -83,6 +84,10 @@ class ToyEngines implements Engines {
   lease(): Lease {
     this.running++;
     return { backend: this, release: () => void this.running-- };
+  }
+
+  async ask(): Promise<TextReply> {
+    return { tokens: [] };
   }
 
   /** Takes `maxTokens` ms. */

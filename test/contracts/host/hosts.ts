@@ -79,7 +79,7 @@ export async function collectAll(events: AsyncIterable<GenerationEvent>): Promis
       answer.text += event.text;
       answer.tokens.push(...event.tokens);
       answer.logprobs.push(...(event.logprobs ?? []));
-    } else {
+    } else if (event.type === "finished") {
       answer.usage = event.usage;
       answer.resumes = event.resumes ?? 0;
     }

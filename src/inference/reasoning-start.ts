@@ -1,0 +1,17 @@
+import type { Vocabulary } from "../engine/vocabulary.ts";
+
+/** Enough for a mark and the space behind it. */
+const tailTokens = 8;
+
+/**
+ * How an answer begins: inside reasoning that the prompt has opened, or perhaps with it. Empty = the model's template knows
+ * no reasoning between `<think>` and `</think>`.
+ */
+export function reasoningStart(
+  prompt: Int32Array,
+  vocabulary: Vocabulary,
+): { readonly reasoning?: "open" | "possible" } {
+  if (vocabulary.chatTemplate?.includes("</think>") !== true) return {};
+  const tail = Array.from(prompt.subarray(-tailTokens), (token) => vocabulary.piece(token, true));
+  return { reasoning: /<think>\s*$/.test(Buffer.concat(tail).toString()) ? "open" : "possible" };
+}

@@ -1,0 +1,49 @@
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { generateText, streamText } from "ai";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startServer, type TestServer } from "../e2e/server.ts";
+import { testModel } from "../models.ts";
+
+// Vercel's AI SDK against the built program with a real model.
+
+const greedy = { prompt: "Why is the sky blue?", temperature: 0, maxOutputTokens: 24, maxRetries: 0 };
+
+let server: TestServer;
+let provider: ReturnType<typeof createOpenAICompatible>;
+beforeAll(async () => {
+  await testModel("smollm2");
+  server = await startServer({ args: ["--parallel", "4"] });
+  provider = createOpenAICompatible({ name: "millrace", baseURL: `${server.url}/v1`, includeUsage: true });
+});
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]();
+});
+
+test("a chat whole and as a stream says the same", async () => {
+  const model = provider("smollm2-135m-instruct");
+  const whole = await generateText({ model, system: "Be brief.", ...greedy });
+  expect(whole.text).toMatch(/\w/);
+  const streamed = streamText({ model, system: "Be brief.", ...greedy });
+  let text = "";
+  for await (const piece of streamed.textStream) text += piece;
+  expect(text).toBe(whole.text);
+  expect(await streamed.finishReason).toBe(whole.finishReason);
+  expect((await streamed.usage).outputTokens).toBe(whole.usage.outputTokens);
+});
+
+test("a completion", async () => {
+  const { text } = await generateText({
+    ...greedy,
+    model: provider.completionModel("smollm2-135m-instruct"),
+    prompt: "One, two,",
+  });
+  expect(text).toMatch(/\w/);
+});
+
+test("an error has the server's words", async () => {
+  const refused = generateText({ ...greedy, model: provider("smollm2-135m-instruct"), temperature: 3 });
+  await expect(refused).rejects.toMatchObject({
+    statusCode: 400,
+    message: expect.stringContaining("'temperature' is 3"),
+  });
+});

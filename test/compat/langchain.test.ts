@@ -1,0 +1,56 @@
+import { HumanMessage, SystemMessage } from "@langchain/core/messages";
+import { ChatOpenAI, OpenAI } from "@langchain/openai";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startServer, type TestServer } from "../e2e/server.ts";
+import { testModel } from "../models.ts";
+
+// LangChain against the built program with a real model.
+
+const messages = [new SystemMessage("Be brief."), new HumanMessage("Why is the sky blue?")];
+
+let server: TestServer;
+const settings = () => ({
+  model: "smollm2-135m-instruct",
+  apiKey: "none",
+  temperature: 0,
+  maxTokens: 24,
+  maxRetries: 0,
+  configuration: { baseURL: `${server.url}/v1` },
+});
+beforeAll(async () => {
+  await testModel("smollm2");
+  server = await startServer({ args: ["--parallel", "4"] });
+});
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]();
+});
+
+test("a chat whole and as a stream says the same", async () => {
+  const chat = new ChatOpenAI(settings());
+  const whole = await chat.invoke(messages);
+  expect(whole.text).toMatch(/\w/);
+  expect(whole.usage_metadata!.output_tokens).toBeGreaterThan(5);
+  let text = "";
+  let outputTokens = 0;
+  for await (const chunk of await chat.stream(messages)) {
+    text += chunk.text;
+    outputTokens += chunk.usage_metadata?.output_tokens ?? 0;
+  }
+  expect(text).toBe(whole.text);
+  expect(outputTokens).toBe(whole.usage_metadata!.output_tokens);
+});
+
+test("several conversations at once", async () => {
+  const chat = new ChatOpenAI(settings());
+  const answers = await chat.batch(["One, two,", "Red, green,", "Hello"].map((text) => [new HumanMessage(text)]));
+  expect(answers.every(({ text }) => text.length > 0)).toBe(true);
+});
+
+test("a completion", async () => {
+  expect(await new OpenAI(settings()).invoke("One, two, three,")).toMatch(/\w/);
+});
+
+test("an error has the server's words", async () => {
+  const refused = new ChatOpenAI({ ...settings(), temperature: 3 }).invoke(messages);
+  await expect(refused).rejects.toThrow("'temperature' is 3");
+});

@@ -1,0 +1,81 @@
+import OpenAI from "openai";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startServer, type TestServer } from "../e2e/server.ts";
+import { testModel } from "../models.ts";
+
+// The official client against the built program with a real model.
+
+const model = "smollm2-135m-instruct";
+const messages = [{ role: "user" as const, content: "Why is the sky blue?" }];
+const greedy = { model, messages, temperature: 0, max_tokens: 24 };
+
+let server: TestServer;
+let client: OpenAI;
+beforeAll(async () => {
+  await testModel("smollm2");
+  server = await startServer({ args: ["--parallel", "4"] });
+  client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "none", maxRetries: 0 });
+});
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]();
+});
+
+test("a chat whole and as a stream says the same", async () => {
+  const whole = await client.chat.completions.create(greedy);
+  const { content } = whole.choices[0]!.message;
+  expect(content).toMatch(/\w/);
+  expect(whole.usage!.completion_tokens).toBeGreaterThan(5);
+  const stream = client.chat.completions.stream({ ...greedy, stream_options: { include_usage: true } });
+  const deltas: string[] = [];
+  stream.on("content.delta", ({ delta }) => deltas.push(delta));
+  const streamed = await stream.finalChatCompletion();
+  expect(deltas.join("")).toBe(content);
+  expect(streamed.choices[0]!.finish_reason).toBe(whole.choices[0]!.finish_reason);
+  expect(streamed.usage!.completion_tokens).toBe(whole.usage!.completion_tokens);
+});
+
+test("choices, logprobs and seeds", async () => {
+  const asked = { ...greedy, temperature: 1, n: 3, seed: 7, logprobs: true, top_logprobs: 2, stop: ["\n\n"] };
+  const { choices, usage } = await client.chat.completions.create(asked);
+  expect(choices).toHaveLength(3);
+  for (const { logprobs, message } of choices) {
+    const tokens = logprobs!.content!;
+    expect(tokens.map(({ token }) => token).join("")).toContain(message.content!.slice(0, 3));
+    expect(tokens.every(({ logprob, top_logprobs: top }) => logprob <= 0 && top.length === 2)).toBe(true);
+  }
+  expect(usage!.completion_tokens).toBeGreaterThan(
+    Math.max(...choices.map(({ logprobs }) => logprobs!.content!.length)),
+  );
+});
+
+test("what is documented and means nothing here is accepted", async () => {
+  const answer = await client.chat.completions.create({
+    ...greedy,
+    store: true,
+    metadata: { project: "mill" },
+    user: "ann",
+    safety_identifier: "ann",
+    prompt_cache_key: "key",
+    service_tier: "flex",
+  });
+  expect(answer.service_tier).toBe("flex");
+});
+
+test("completions, models and errors", async () => {
+  const completion = await client.completions.create({ model, prompt: "Once upon a", echo: true, max_tokens: 4 });
+  expect(completion.choices[0]!.text).toMatch(/^Once upon a/);
+  const models = await client.models.list();
+  expect(models.data.map(({ id }) => id)).toEqual([model]);
+  expect((await client.models.retrieve(model)).id).toBe(model);
+  await expect(client.models.retrieve("gpt-9")).rejects.toBeInstanceOf(OpenAI.NotFoundError);
+  const wrong = client.chat.completions.create({ ...greedy, temperature: 3 });
+  await expect(wrong).rejects.toMatchObject({ status: 400, param: "temperature", code: "invalid_value" });
+  const tooLong = client.completions.create({ model, prompt: "word ".repeat(5000) });
+  await expect(tooLong).rejects.toMatchObject({ status: 400, code: "context_length_exceeded" });
+});
+
+test("an abort ends the stream", async () => {
+  const stream = await client.chat.completions.create({ ...greedy, max_tokens: 1000, stream: true });
+  for await (const { choices } of stream) if (choices[0]!.delta.content) break;
+  expect((await client.chat.completions.create({ ...greedy, max_tokens: 1 })).choices).toHaveLength(1);
+});

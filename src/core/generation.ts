@@ -1,3 +1,5 @@
+import type { Constraint } from "./constraint.ts";
+
 /** One message of a conversation, as chat templates see it. */
 export interface ChatMessage {
   readonly role: string;
@@ -72,8 +74,10 @@ export interface GenerationRequest {
   readonly sampling: Sampling;
   /** Texts at which the answer ends; they are not part of it. */
   readonly stop: readonly string[];
-  /** Go on after the model's end-of-generation token. */
+  /** Go on after the model's end-of-generation token. Not with a constraint. */
   readonly ignoreEos: boolean;
+  /** What the answer may be; missing = anything. */
+  readonly constraint?: Constraint | undefined;
 }
 
 /** A token, and how likely the model found it, before anything of `Sampling`. */

@@ -162,7 +162,6 @@ test.each([
 test.each([
   ["tools", [{ type: "function" }]],
   ["tool_choice", "required"],
-  ["response_format", { type: "json_object" }],
   ["modalities", ["text", "audio"]],
   ["audio", {}],
   ["reasoning_effort", "low"],

@@ -4,6 +4,7 @@ import type { ChatMessage } from "../../core/generation.ts";
 import { failure } from "../../core/errors.ts";
 import { checkBody } from "./check-body.ts";
 import { commonFields, oneName, toParsedRequest, type Fixed, type ParsedRequest } from "./common-fields.ts";
+import { responseFormatField } from "./constraint-fields.ts";
 import { choiceOf, flag, integerFrom, isEmpty, listOf, objectOf, oneOf, refused, text } from "./fields.ts";
 import { mostTop } from "./logprobs.ts";
 
@@ -47,7 +48,7 @@ export const chatFields = {
   parallel_tool_calls: refused(noTools, oneOf(true, false)),
   functions: refused(noTools, isEmpty),
   function_call: refused(noTools, oneOf("none", "auto")),
-  response_format: refused('only plain text can be made; accepted: {"type": "text"}', isPlainText),
+  response_format: responseFormatField,
   logprobs: flag(),
   top_logprobs: integerFrom(0, mostTop.chat).nullish(),
   moderation: refused("there is no moderation"),
@@ -90,8 +91,4 @@ function toMessage({ role, content, name }: z.infer<typeof message>): ChatMessag
     content: typeof content === "string" ? content : content.map((part) => part.text).join("\n"),
     ...(typeof name === "string" && { name }),
   };
-}
-
-function isPlainText(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "type" in value && value.type === "text";
 }

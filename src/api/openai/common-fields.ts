@@ -2,6 +2,7 @@ import * as z from "zod";
 import { failure } from "../../core/errors.ts";
 import type { GenerationRequest, Lane, Prompt, RequestDefaults, Sampling, Tenant } from "../../core/generation.ts";
 import { describe } from "./check-body.ts";
+import { constraintOf, guidedFields, type ConstraintFields } from "./constraint-fields.ts";
 import { flag, ignored, integerFrom, listOf, numberFrom, objectOf, text } from "./fields.ts";
 import { logitBiasField } from "./logit-bias.ts";
 import { laneOf, priorityField, timeoutField, timeoutOf, type SchedulingHeaders } from "./scheduling-fields.ts";
@@ -36,6 +37,7 @@ export const commonFields = {
   repeat_penalty: numberFrom(0.01, 10).nullish(),
   repetition_penalty: numberFrom(0.01, 10).nullish(),
   ignore_eos: flag(),
+  ...guidedFields,
   priority: priorityField.nullish(),
   timeout: timeoutField.nullish(),
   // Without meaning for a local model:
@@ -48,7 +50,7 @@ export const commonFields = {
   prompt_cache_retention: ignored(),
 };
 
-type CommonFields = z.infer<z.ZodObject<typeof commonFields>>;
+type CommonFields = z.infer<z.ZodObject<typeof commonFields>> & Pick<ConstraintFields, "response_format">;
 
 /** What the server, not the client, says about a request. */
 export interface Fixed {
@@ -110,6 +112,7 @@ export function toParsedRequest(fields: CommonFields, specific: Specific, fixed:
       sampling: toSampling(fields, fixed),
       stop: typeof fields.stop === "string" ? [fields.stop] : (fields.stop ?? fixed.defaults.stop ?? []),
       ignoreEos: fields.ignore_eos ?? false,
+      constraint: constraintOf(fields),
     },
     prompts: specific.prompts,
     choices: fields.n ?? 1,

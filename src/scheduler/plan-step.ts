@@ -33,15 +33,16 @@ export function planStep(state: SchedulerState, question: StepQuestion): StepPla
   const view = viewOf(state, now);
   const rank = (sequence: Sequence) => laneAges.rank(sequence.lane, now);
   const ready = state.running.filter(({ credit }) => credit > 0);
-  const prefills = ready.filter((sequence) => pending(sequence) > 1).toSorted((a, b) => policy.compare(a, b, view));
+  const prefills = ready.filter((sequence) => !streams(sequence)).toSorted((a, b) => policy.compare(a, b, view));
   const first = prefills[0];
-  const ofDecodes = ready.filter((sequence) => pending(sequence) === 1);
+  const ofDecodes = ready.filter(streams);
   // A pass for decodes and one for a prompt cost their sum: a lower lane's decodes can as well wait for a prompt.
   const decodes = first === undefined ? ofDecodes : ofDecodes.filter((sequence) => rank(sequence) <= rank(first));
 
-  const items: PlanItem[] = decodes.map((sequence) => item(sequence, 1));
+  const items = itemsOf(decodes, question.limits.prefillTokens);
   if (first !== undefined) {
-    let left = budgetFor(state, { first, decodes, question });
+    const forced = items.reduce((sum, { count }) => sum + count - 1, 0);
+    let left = Math.max(0, budgetFor(state, { first, decodes, question }) - forced);
     let taken = 0;
     for (const sequence of prefills) {
       if (rank(sequence) > rank(first) || isFull(taken, pending(sequence))) break;
@@ -57,6 +58,21 @@ export function planStep(state: SchedulerState, question: StepQuestion): StepPla
     state,
     items.toSorted((a, b) => a.slot - b.slot),
   );
+}
+
+/** Its answer goes on: with a token, or with some more that followed from it without being sampled. */
+function streams(sequence: Sequence): boolean {
+  return pending(sequence) === 1 || (sequence.computed >= sequence.promptLength && pending(sequence) <= tileTokens);
+}
+
+/** A token of each stream, and of those that followed from them as many as a pass has room for. */
+function itemsOf(decodes: readonly Sequence[], most: number): PlanItem[] {
+  let left = most;
+  return decodes.map((sequence) => {
+    const count = Math.min(pending(sequence), 1 + left);
+    left -= count - 1;
+    return item(sequence, count);
+  });
 }
 
 /** Tokens of short prompts in one step: beyond that, what a pass costs beside its tokens is a few percent. */

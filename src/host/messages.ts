@@ -5,6 +5,7 @@ import type { EngineInfo } from "../engine/engine.ts";
 import type { EngineSpec } from "../engine/open.ts";
 import type { VocabularyHandle } from "../engine/vocabulary.ts";
 import type { PreparedRequest, RequestEvent } from "../inference/inference.ts";
+import type { TokenTrie } from "../inference/constraint/token-trie.ts";
 import type { StepReport } from "../scheduler/step-loop.ts";
 
 // All that crosses a border of the engine process. Between the processes: JSON, one message per line (channel.ts), checked
@@ -69,6 +70,8 @@ export type EngineMessage =
 export type WorkerToMain =
   | Extract<HostMessage, { type: "open" }>
   | { readonly type: "submit"; readonly prepared: PreparedRequest; readonly credit: number }
+  /** Of the engine's vocabulary, before the first request with a constraint. */
+  | { readonly type: "trie"; readonly trie: TokenTrie }
   | { readonly type: "cancel"; readonly id: string }
   | { readonly type: "credit"; readonly id: string; readonly tokens: number }
   | { readonly type: "threads"; readonly threads: number }
@@ -90,6 +93,8 @@ export type MainToWorker =
 export interface TextJob {
   readonly request: GenerationRequest;
   readonly contextLength: number;
+  /** Its prompt is known: all that is wanted is that the vocabulary's trie was made. */
+  readonly resume: Submission["resume"];
   /** Of the `submit` that it came with; the text worker does not look at these. */
   readonly credit: number;
   /** When the request arrived, on the service worker's clock, in ms. */
@@ -101,8 +106,12 @@ export type ServiceToText =
   | { readonly type: "vocabulary"; readonly handle: VocabularyHandle }
   | { readonly type: "job"; readonly job: TextJob };
 
-/** Text worker → service worker: `started` when it has the vocabulary, then one answer to each job. */
+/**
+ * Text worker → service worker: `started` when it has the vocabulary, then one answer to each job; before that to the first
+ * with a constraint the `trie`.
+ */
 export type TextAnswer =
   | { readonly type: "started" }
+  | { readonly type: "trie"; readonly trie: TokenTrie }
   | { readonly type: "prepared"; readonly promptTokens: Int32Array }
   | { readonly type: "failed"; readonly error: ErrorBody };

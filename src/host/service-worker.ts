@@ -25,9 +25,11 @@ let engine: Opened | undefined;
 const textJobs = new TextJobs({
   limits: textLimits,
   startWorker: () => startWorker("text-worker", { resourceLimits: { maxOldGenerationSizeMb: textWorkerHeapMb } }),
-  onPrepared: ({ request, credit, arrived }, promptTokens) => {
+  onTrie: (trie) => tellMain({ type: "trie", trie }),
+  onPrepared: ({ request, credit, arrived, resume }, promptTokens) => {
     const waitedMs = systemClock.now() - arrived;
-    tellMain({ type: "submit", prepared: { request, promptTokens, waitedMs }, credit });
+    const sent = resume && Int32Array.from(resume.tokens);
+    tellMain({ type: "submit", prepared: { request, promptTokens, sent, waitedMs }, credit });
   },
   onFailed: ({ request }, error) => channel.send({ type: "request-failed", id: request.id, error }),
 });
@@ -68,9 +70,9 @@ function receive(message: HostMessage): void {
 
 function submit({ request, credit, waitedMs, resume }: Submission): void {
   if (engine === undefined) throw new Error("a request came before the engine was ready");
-  if (resume === undefined) {
+  if (resume === undefined || request.constraint !== undefined) {
     const arrived = systemClock.now() - waitedMs;
-    return textJobs.add({ request, credit, contextLength: engine.info.contextPerSlot, arrived });
+    return textJobs.add({ request, resume, credit, contextLength: engine.info.contextPerSlot, arrived });
   }
   const promptTokens = Int32Array.from(resume.promptTokens);
   const sent = Int32Array.from(resume.tokens);

@@ -37,6 +37,8 @@ export class StepThread {
         return;
       case "submit":
         return inference?.submit(message.prepared, message.credit);
+      case "trie":
+        return inference?.useTrie(message.trie);
       case "cancel":
         return inference?.cancel(message.id);
       case "credit":

@@ -18,8 +18,9 @@ const workerSource = `
 function setUp() {
   const answers: string[] = [];
   const jobs = new TextJobs({
-    limits: { templateMs: 1000, perCharacterMs: 0.01 },
+    limits: { templateMs: 1000, perCharacterMs: 0.01, trieMs: 0 },
     startWorker: () => new Worker(workerSource, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 32 } }),
+    onTrie: () => {},
     onPrepared: ({ request }, tokens) => answers.push(`${request.id}: ${tokens.join(" ")}`),
     onFailed: ({ request }, error) => answers.push(`${request.id}: ${error.code}`),
   });
@@ -28,6 +29,7 @@ function setUp() {
     jobs.add({
       request: { id, prompt: { kind: "text", text } } as GenerationRequest,
       contextLength: 9,
+      resume: undefined,
       credit: 1,
       arrived: 0,
     });

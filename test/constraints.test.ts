@@ -92,7 +92,7 @@ const scalar = fc.oneof(
   fc.constantFrom({ type: "boolean" }, { type: "null" }, { type: "string" }, { type: "integer" }, { type: "number" }),
   fc.record({ type: fc.constant("string"), minLength: fc.nat(3), maxLength: fc.integer({ min: 3, max: 60 }) }),
   fc
-    .constantFrom("^[a-z]{2,4}$", "b.", String.raw`^\d+"?$`, "^[^a]*$", String.raw`\\`)
+    .constantFrom("^[a-z]{2,4}$", "b.", String.raw`^\d+"?$`, "^[^a]*$", String.raw`^[\\"]{2}$`)
     .map((pattern) => ({ type: "string", pattern })),
   fc.constantFrom(...Object.keys(stringFormats)).map((format) => ({ type: "string", format })),
   fc

@@ -13,10 +13,13 @@ export function problemOf({ rules }: Constraint): string | undefined {
   const ends = fixpoint(rules, endsSomewhere);
   if (ends.includes(false)) return "a part of it refers to itself always, so that no answer would end";
   const empty = fixpoint(rules, mayBeEmpty);
-  const counts = ({ least, most }: Extract<Expression, { kind: "repeat" }>) => least > 1 || (most ?? 0) > 1;
   if (all.some((one) => one.kind === "repeat" && counts(one) && mayBeEmpty(one.of, empty)))
     return "something that may be empty is counted";
   return beginsWithItself(rules, empty) ? "a part of it begins with itself" : undefined;
+}
+
+function counts({ least, most }: Extract<Expression, { kind: "repeat" }>): boolean {
+  return least > 1 || (most ?? 0) > 1;
 }
 
 /** An expression and all those in it. */

@@ -2,9 +2,9 @@ import { failure } from "../../core/errors.ts";
 import { complement, setOf, union, type CharacterSet } from "./character-set.ts";
 
 /** As JavaScript's regular expressions have them. */
-export const digits = setOf([0x30, 0x39]);
-export const wordCharacters = setOf([0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a], "_");
-export const spaces = setOf([9, 13], " \u00a0\u1680", [0x2000, 0x200a], "\u2028\u2029\u202f\u205f\u3000\ufeff");
+const digits = setOf([0x30, 0x39]);
+const wordCharacters = setOf([0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a], "_");
+const spaces = setOf([9, 13], " \u00a0\u1680", [0x2000, 0x200a], "\u2028\u2029\u202f\u205f\u3000\ufeff");
 
 const classes: Readonly<Record<string, CharacterSet>> = {
   d: digits,

@@ -1,7 +1,7 @@
 import type { Constraint, Expression } from "../../core/constraint.ts";
 import { complement, setOf } from "./character-set.ts";
 import { Cursor } from "./cursor.ts";
-import { characters, choice, repeat, Rules, sequence } from "./expressions.ts";
+import { characters, choice, repeat, sequence } from "./expressions.ts";
 
 const name = /[\w-]/;
 const mostNested = 50;

@@ -87,7 +87,7 @@ export function array(item: Expression, least: number, most?: number): Expressio
   return sequence(text("["), list(item, comma, [least, most]), text("]"));
 }
 
-export const anyObject = (rules: Rules): Expression => rules.named("object", () => dictionary(rules, anyValue(rules)));
+const anyObject = (rules: Rules): Expression => rules.named("object", () => dictionary(rules, anyValue(rules)));
 
 export const anyValue = (rules: Rules): Expression =>
   rules.named("value", () =>

@@ -6,7 +6,7 @@ import { characters, choice, repeat, sequence } from "./expressions.ts";
 const lineEnds = setOf("\n\r\u2028\u2029");
 const mostNested = 50;
 
-export interface RegexOptions {
+interface RegexOptions {
   /** What to name when something is wrong. */
   readonly field: string;
   /** It may match a part of the text, as in JSON schemas; else it is about all of it. */

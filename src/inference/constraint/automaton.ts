@@ -63,13 +63,20 @@ export class Automaton {
     const known = state.successors[byte];
     if (known !== undefined) return known;
     const begins: Thread[] = [];
+    let [from, to] = [0, 255]; // the bytes that lead to the same
     for (const { address, stack } of state.threads) {
       const { low, high, next } = this.#byteAt(address);
-      if (low <= byte && byte <= high) begins.push({ address: next, stack });
+      if (byte < low) to = Math.min(to, low - 1);
+      else if (byte > high) from = Math.max(from, high + 1);
+      else {
+        [from, to] = [Math.max(from, low), Math.min(to, high)];
+        begins.push({ address: next, stack });
+      }
     }
     const successor = begins.length === 0 ? null : this.#stateOf(begins);
-    state.successors[byte] = successor !== null && isDead(successor) ? null : successor;
-    return state.successors[byte]!;
+    const found = successor !== null && isDead(successor) ? null : successor;
+    state.successors.fill(found, from, to + 1);
+    return found;
   }
 
   /** The one byte that every text has next; undefined if there are several, or the text may end. */
@@ -115,7 +122,8 @@ export class Automaton {
     const known = this.#states.get(key);
     if (known !== undefined) return known;
     if (this.#states.size >= mostStates) this.#forget();
-    const state = { threads: [...threads.values()], accepts, key, successors: [] };
+    const successors = Array.from({ length: 256 }, () => undefined);
+    const state = { threads: [...threads.values()], accepts, key, successors };
     this.#states.set(key, state);
     return state;
   }
@@ -171,7 +179,7 @@ export class Automaton {
 
   /** States that are in use stay what they are, and find their successors anew. Frame ids are never used again. */
   #forget(): void {
-    for (const { successors } of this.#states.values()) successors.length = 0;
+    for (const { successors } of this.#states.values()) successors.fill(undefined);
     this.#states.clear();
     this.#frames.clear();
   }

@@ -33,7 +33,7 @@ export function maskAt(state: State, { automaton, trie, size }: MaskedVocabulary
   return { bits, allowed };
 }
 
-export interface MaskedVocabulary {
+interface MaskedVocabulary {
   readonly automaton: Automaton;
   readonly trie: TokenTrie;
   /** Tokens of the vocabulary. */

@@ -1,6 +1,6 @@
 import type { CodePoints } from "../../core/constraint.ts";
 
-export type ByteRange = readonly [low: number, high: number];
+type ByteRange = readonly [low: number, high: number];
 
 /** The last code points that UTF-8 writes as 1, 2, 3 and 4 bytes. Surrogates, which it does not write, divide the third. */
 const blocks: readonly CodePoints[] = [

@@ -46,6 +46,7 @@ export async function constraints(args: readonly string[]): Promise<void> {
       rounds: { type: "string", default: "10" },
       type: { type: "string", default: "q4_0" },
       sequences: { type: "string", default: "1,8" },
+      schema: { type: "string", default: "" },
     },
   });
   silenceNativeLog();
@@ -54,6 +55,7 @@ export async function constraints(args: readonly string[]): Promise<void> {
   await using backend = new LocalBackend(openEngine({ engine: "llama", plan }), "bench");
   for (const sequences of values.sequences.split(",").map(Number))
     for (const [title, schema] of Object.entries(schemas)) {
+      if (!title.includes(values.schema)) continue;
       const burst = { sequences, promptTokens: 128, answerTokens: 128 };
       const constraint = parseJsonSchema(schema, "schema");
       const variants: Record<string, Partial<GenerationRequest>> = {

@@ -41,8 +41,9 @@ export function planStep(state: SchedulerState, question: StepQuestion): StepPla
 
   const items = itemsOf(decodes, question.limits.prefillTokens);
   if (first !== undefined) {
-    const forced = items.reduce((sum, { count }) => sum + count - 1, 0);
-    let left = Math.max(0, budgetFor(state, { first, decodes, question }) - forced);
+    const { prefillTokens } = question.limits;
+    const ofStreams = items.reduce((sum, { sequence, count }) => (pending(sequence) === 1 ? sum : sum + count), 0);
+    let left = Math.min(budgetFor(state, { first, decodes, question }), prefillTokens - ofStreams);
     let taken = 0;
     for (const sequence of prefills) {
       if (rank(sequence) > rank(first) || isFull(taken, pending(sequence))) break;
@@ -65,13 +66,14 @@ function streams(sequence: Sequence): boolean {
   return pending(sequence) === 1 || (sequence.computed >= sequence.promptLength && pending(sequence) <= tileTokens);
 }
 
-/** A token of each stream, and of those that followed from them as many as a pass has room for. */
+/** Streams with one token, and as much of those with more as a step has room for; what is left of them waits for the next. */
 function itemsOf(decodes: readonly Sequence[], most: number): PlanItem[] {
   let left = most;
-  return decodes.map((sequence) => {
-    const count = Math.min(pending(sequence), 1 + left);
-    left -= count - 1;
-    return item(sequence, count);
+  return decodes.flatMap((sequence) => {
+    if (pending(sequence) === 1) return [item(sequence, 1)];
+    const count = Math.min(pending(sequence), left);
+    left -= count;
+    return count === 0 ? [] : [item(sequence, count)];
   });
 }
 

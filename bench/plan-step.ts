@@ -5,7 +5,7 @@ import { systemClock } from "../src/core/clock.ts";
 import { defaultPlan } from "../src/core/execution-plan.ts";
 import { defaultScheduling, policyNames } from "../src/core/scheduling.ts";
 import { openEngine } from "../src/engine/open.ts";
-import { newSequence, type Sequence } from "../src/scheduler/sequence.ts";
+import { newSequence, nothingForced, type Sequence } from "../src/scheduler/sequence.ts";
 import { StepLoop } from "../src/scheduler/step-loop.ts";
 
 const running = 64;
@@ -79,6 +79,7 @@ function aSequence(number: number): Sequence {
     boundaries: [],
     sharedLength: 0,
     sample: () => 300,
+    forced: nothingForced,
     endsGeneration: () => false,
   });
 }

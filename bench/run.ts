@@ -2,6 +2,7 @@ import { machineFacts } from "../src/bench/machine.ts";
 
 /** Loaded when asked for: one bench needs a built program, another a model. */
 const benches: Record<string, () => Promise<(args: readonly string[]) => void | Promise<void>>> = {
+  constraints: async () => (await import("./constraints.ts")).constraints,
   engine: async () => (await import("./engine.ts")).engine,
   lease: async () => (await import("./lease.ts")).lease,
   memory: async () => (await import("./memory.ts")).memory,

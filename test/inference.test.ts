@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { parseJsonSchema } from "../src/api/constraints/json-schema.ts";
+import { parseRegex } from "../src/api/constraints/regex.ts";
 import { defaultPlan, type ExecutionPlan } from "../src/core/execution-plan.ts";
 import { lanes, type GenerationRequest } from "../src/core/generation.ts";
 import { defaultScheduling, policyNames, type Scheduling } from "../src/core/scheduling.ts";
@@ -106,6 +108,16 @@ const machines: fc.Arbitrary<Machine> = fc.record({
 const system = "The mill stands by the river and grinds what the people of the valley bring to it, day after day.";
 const questions = ["Who built it?", "How much does it grind?", "What does the miller say when the river is low?"];
 
+/** Much of what they let through is forced. */
+const constraints = [
+  parseJsonSchema({ type: "object", properties: { "how many": { type: "integer" }, "what for": {} } }, "schema"),
+  {
+    rules: [
+      parseRegex("( river| miller)+ (grinds|floods) the valley all day\\. The end\\.", { field: "", partial: false }),
+    ],
+  },
+];
+
 const requests = fc.array(
   fc.record({
     at: fc.nat(25),
@@ -116,12 +128,13 @@ const requests = fc.array(
     temperature: fc.constantFrom(0, 1),
     pace: fc.constantFrom(1, 5, 1000),
     cancelAfter: fc.option(fc.nat(20), { nil: undefined, freq: 3 }),
+    constraint: fc.option(fc.constantFrom(...constraints), { nil: undefined, freq: 2 }),
   }),
   { minLength: 1, maxLength: 7 },
 );
 
 function toAsked(list: typeof requests extends fc.Arbitrary<infer List> ? List : never, isChat: boolean): Asked[] {
-  return list.map(({ at, lane, tenant, turns, maxTokens, temperature, pace, cancelAfter }, index) => {
+  return list.map(({ at, lane, tenant, turns, maxTokens, temperature, pace, cancelAfter, constraint }, index) => {
     const messages = turns.flatMap((content, turn) => [
       ...(turn === 0 ? [] : [{ role: "assistant", content: "Nobody knows." }]),
       { role: "user", content },
@@ -141,6 +154,7 @@ function toAsked(list: typeof requests extends fc.Arbitrary<infer List> ? List :
       sampling: someSampling({ temperature, seed: index }),
       stop: [],
       ignoreEos: false,
+      constraint,
     };
     return { request, at, pace, cancelAfter };
   });

@@ -65,6 +65,10 @@ export const errorTable = {
     ...badRequest,
     message: (a: { model: string }) => `model '${a.model}' makes embeddings and generates no text; use /v1/embeddings`,
   },
+  constraint_failed: {
+    ...badRequest,
+    message: (a: { problem: string }) => `the answer cannot be kept to what was asked for: ${a.problem}`,
+  },
   no_chat_template: {
     ...badRequest,
     message: (a: { model: string }) => `model '${a.model}' has no chat template; use /v1/completions`,

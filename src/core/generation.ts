@@ -1,3 +1,5 @@
+import type { Constraint } from "./constraint.ts";
+
 /** One message of a conversation, as chat templates see it. */
 export interface ChatMessage {
   readonly role: string;
@@ -86,8 +88,10 @@ export interface GenerationRequest {
   readonly sampling: Sampling;
   /** Texts at which the answer ends; they are not part of it. */
   readonly stop: readonly string[];
-  /** Go on after the model's end-of-generation token. */
+  /** Go on after the model's end-of-generation token. Not with a constraint. */
   readonly ignoreEos: boolean;
+  /** What the answer may be; missing = anything. */
+  readonly constraint?: Constraint | undefined;
   /** Tell how far the prompt is; missing = no. */
   readonly progress?: true;
 }

@@ -44,7 +44,7 @@ export class GenerationStream implements AsyncIterableIterator<GenerationEvent, 
   #wake: ((result: Promise<Result>) => void) | undefined;
   /** Tokens read and not yet given back as credit. */
   #unpaid = 0;
-  /** Tokens that may still come before the reader has to read, and how many of them the engine may send. */
+  /** Tokens that may still come before the reader has to read, and how many of them the engine may send; below 0, some came that were forced by the one before. */
   #credit = creditWindow;
   #granted = 0;
   readonly #journal = new Journal();
@@ -103,7 +103,7 @@ export class GenerationStream implements AsyncIterableIterator<GenerationEvent, 
 
   /** What makes an engine process begin with the request, or go on behind the last token that came from another one. */
   submission(mostCredit = Infinity): Submission {
-    this.#granted = Math.min(this.#credit, mostCredit);
+    this.#granted = Math.max(0, Math.min(this.#credit, mostCredit));
     this.#submissions++;
     const { promptTokens, tokens } = this.#journal;
     const resume =

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { Expression } from "../core/constraint.ts";
 import { errorTable, type ErrorCode } from "../core/errors.ts";
 import { lanes, reasoningEfforts } from "../core/generation.ts";
 import { policyNames } from "../core/scheduling.ts";
@@ -46,6 +47,17 @@ const planSchema = z
     cpuVariant: plan.cpuVariant,
     device: plan.device,
   }));
+
+const expressionSchema: z.ZodType<Expression> = z.lazy(() =>
+  z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("text"), text: z.string() }),
+    z.object({ kind: z.literal("character"), ranges: z.array(z.tuple([count, count])) }),
+    z.object({ kind: z.literal("sequence"), parts: z.array(expressionSchema) }),
+    z.object({ kind: z.literal("choice"), options: z.array(expressionSchema) }),
+    z.object({ kind: z.literal("repeat"), of: expressionSchema, least: count, most: count.optional() }),
+    z.object({ kind: z.literal("rule"), index: count }),
+  ]),
+);
 
 const anyRequest = {
   id: z.string(),
@@ -99,6 +111,7 @@ const requestSchema = z
     }),
     stop: z.array(z.string()),
     ignoreEos: z.boolean(),
+    constraint: z.object({ rules: z.array(expressionSchema).nonempty() }).optional(),
     progress: z.literal(true).exactOptional(),
   })
   .transform((request) => ({

@@ -6,6 +6,7 @@ import type { TextQuestion, TextReply } from "../core/text-question.ts";
 import type { EngineInfo } from "../engine/engine.ts";
 import type { EngineSpec } from "../engine/open.ts";
 import type { VocabularyHandle } from "../engine/vocabulary.ts";
+import type { TokenTrie } from "../inference/constraint/token-trie.ts";
 import type { PreparedTexts } from "../inference/embedding-loop.ts";
 import type { PreparedRequest } from "../inference/inference.ts";
 import type { StepReport } from "../scheduler/step-loop.ts";
@@ -92,6 +93,8 @@ export type WorkerToMain =
   | Extract<HostMessage, { type: "open" }>
   | { readonly type: "submit"; readonly prepared: PreparedRequest; readonly credit: number }
   | { readonly type: "embed"; readonly prepared: PreparedTexts }
+  /** Of the engine's vocabulary, before the first request with a constraint. */
+  | { readonly type: "trie"; readonly trie: TokenTrie }
   | { readonly type: "cancel"; readonly id: string }
   | { readonly type: "credit"; readonly id: string; readonly tokens: number }
   | { readonly type: "threads"; readonly threads: number }
@@ -121,6 +124,8 @@ export interface AskJob {
 export type PrepareJob =
   | (JobOf<GenerationRequest> & {
       readonly type: "prompt";
+      /** Its prompt is known: all that is wanted is that the vocabulary's trie was made. */
+      readonly resume: Submission["resume"];
       /** Of the `submit` that it came with; the text worker does not look at it. */
       readonly credit: number;
     })
@@ -144,9 +149,13 @@ export type ServiceToText =
   | { readonly type: "vocabulary"; readonly handle: VocabularyHandle }
   | { readonly type: "job"; readonly job: TextJob };
 
-/** Text worker → service worker: `started` when it has the vocabulary, then one answer to each job. */
+/**
+ * Text worker → service worker: `started` when it has the vocabulary, then one answer to each job; before that to the first
+ * with a constraint the `trie`.
+ */
 export type TextAnswer =
   | { readonly type: "started" }
+  | { readonly type: "trie"; readonly trie: TokenTrie }
   /** Those of the prompt, or of each text. */
   | { readonly type: "prepared"; readonly tokens: readonly Int32Array[] }
   | { readonly type: "answered"; readonly reply: TextReply }

@@ -32,14 +32,16 @@ let engine: Opened | undefined;
 const textJobs = new TextJobs({
   limits: textLimits,
   startWorker: () => startWorker("text-worker", { resourceLimits: { maxOldGenerationSizeMb: textWorkerHeapMb } }),
+  onTrie: (trie) => tellMain({ type: "trie", trie }),
   onPrepared: (job, tokens) => {
     const waitedMs = systemClock.now() - job.arrived;
     if (job.type === "texts") {
       const { request, again } = job;
       return tellMain({ type: "embed", prepared: { request, texts: tokens, waitedMs, again } });
     }
-    const { request, credit } = job;
-    tellMain({ type: "submit", prepared: { request, promptTokens: tokens[0]!, waitedMs }, credit });
+    const { request, credit, resume } = job;
+    const sent = resume && Int32Array.from(resume.tokens);
+    tellMain({ type: "submit", prepared: { request, promptTokens: tokens[0]!, sent, waitedMs }, credit });
   },
   onAnswered: ({ id }, reply) => channel.send({ type: "reply", id, reply }),
   onFailed: (job, error) => channel.send({ type: "request-failed", id: idOf(job), error }),
@@ -85,10 +87,10 @@ function receive(message: HostMessage): void {
 
 function submit({ request, credit, waitedMs, resume }: Submission): void {
   if (engine === undefined) throw new Error("a request came before the engine was ready");
-  if (resume === undefined) {
+  if (resume === undefined || request.constraint !== undefined) {
     const arrived = systemClock.now() - waitedMs;
     const { contextPerSlot: contextLength } = engine.info;
-    return textJobs.add({ type: "prompt", request, credit, contextLength, arrived });
+    return textJobs.add({ type: "prompt", request, resume, credit, contextLength, arrived });
   }
   const promptTokens = Int32Array.from(resume.promptTokens);
   const sent = Int32Array.from(resume.tokens);

@@ -44,6 +44,8 @@ export class StepThread {
         return this.#inference?.submit(message.prepared, message.credit);
       case "embed":
         return this.#embedding?.submit(message.prepared);
+      case "trie":
+        return this.#inference?.useTrie(message.trie);
       case "cancel":
         return work?.cancel(message.id);
       case "credit":

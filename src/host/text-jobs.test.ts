@@ -19,8 +19,9 @@ const workerSource = `
 function setUp() {
   const answers: string[] = [];
   const jobs = new TextJobs({
-    limits: { templateMs: 1000, perCharacterMs: 0.01 },
+    limits: { templateMs: 1000, perCharacterMs: 0.01, trieMs: 0 },
     startWorker: () => new Worker(workerSource, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 32 } }),
+    onTrie: () => {},
     onPrepared: ({ request }, tokens) => answers.push(`${request.id}: ${tokens.join(" ")}`),
     onAnswered: ({ id }, reply) => answers.push(`${id}: ${"text" in reply ? reply.text : ""}`),
     onFailed: (job, error) => answers.push(`${idOf(job)}: ${error.code}`),
@@ -31,6 +32,7 @@ function setUp() {
       type: "prompt",
       request: { id, prompt: { kind: "text", text } } as GenerationRequest,
       contextLength: 9,
+      resume: undefined,
       credit: 1,
       arrived: 0,
     });

@@ -3,21 +3,25 @@ import { failure, type ErrorBody } from "../core/errors.ts";
 import type { Prompt } from "../core/generation.ts";
 import type { TextQuestion, TextReply } from "../core/text-question.ts";
 import type { VocabularyHandle } from "../engine/vocabulary.ts";
+import type { TokenTrie } from "../inference/constraint/token-trie.ts";
 import type { AskJob, PrepareJob, ServiceToText, TextAnswer, TextJob } from "./messages.ts";
 
 export interface TextLimits {
   /** Milliseconds that a template may take, and that each character of the prompt adds for its tokens. */
   readonly templateMs: number;
   readonly perCharacterMs: number;
+  /** Milliseconds more for the first job with a constraint, whose worker has to make the vocabulary's trie. */
+  readonly trieMs: number;
 }
 
 /** 10 s for a megabyte: three times what the slowest tokenizer was seen to take. */
-export const textLimits: TextLimits = { templateMs: 2000, perCharacterMs: 0.01 };
+export const textLimits: TextLimits = { templateMs: 2000, perCharacterMs: 0.01, trieMs: 20_000 };
 
 export interface TextJobsOptions {
   /** Starts a worker that takes ServiceToText and gives TextAnswers. */
   readonly startWorker: () => Worker;
   readonly limits: TextLimits;
+  readonly onTrie: (trie: TokenTrie) => void;
   /** With the tokens of the prompt, or of each text. */
   readonly onPrepared: (job: PrepareJob, tokens: readonly Int32Array[]) => void;
   readonly onAnswered: (job: AskJob, reply: TextReply) => void;
@@ -41,6 +45,8 @@ export class TextJobs {
   #worker: Worker;
   #vocabulary: VocabularyHandle | undefined;
   #started = false;
+  /** The worker has made the trie. */
+  #hasTrie = false;
   #running: RunningJob | undefined;
 
   constructor(options: TextJobsOptions) {
@@ -79,6 +85,7 @@ export class TextJobs {
   #newWorker(): Worker {
     const worker = this.#options.startWorker();
     this.#started = false;
+    this.#hasTrie = false;
     worker.on("message", (answer: TextAnswer) => this.#onAnswer(answer));
     worker.on("error", (error) => this.#onDeath(error));
     return worker;
@@ -92,13 +99,19 @@ export class TextJobs {
     if (!this.#started || this.#running !== undefined) return;
     const job = this.#waiting.shift();
     if (job === undefined) return;
-    const { templateMs, perCharacterMs } = this.#options.limits;
-    const timer = setTimeout(() => this.#onTimeout(), templateMs + perCharacterMs * sizeOf(job));
+    const { templateMs, perCharacterMs, trieMs } = this.#options.limits;
+    const ms = templateMs + perCharacterMs * sizeOf(job);
+    const makesTrie = job.type === "prompt" && job.request.constraint !== undefined && !this.#hasTrie;
+    const timer = setTimeout(() => this.#onTimeout(), makesTrie ? ms + trieMs : ms);
     this.#running = { job, timer, wanted: true };
     this.#tell({ type: "job", job });
   }
 
   #onAnswer(answer: TextAnswer): void {
+    if (answer.type === "trie") {
+      this.#hasTrie = true;
+      return this.#options.onTrie(answer.trie);
+    }
     if (answer.type === "started") {
       this.#started = true;
     } else {
@@ -108,7 +121,7 @@ export class TextJobs {
     this.#next();
   }
 
-  #tellOf(job: TextJob, answer: Exclude<TextAnswer, { type: "started" }>): void {
+  #tellOf(job: TextJob, answer: Exclude<TextAnswer, { type: "started" | "trie" }>): void {
     if (answer.type === "failed") this.#options.onFailed(job, answer.error);
     else if (answer.type === "answered") this.#options.onAnswered(job as AskJob, answer.reply);
     else this.#options.onPrepared(job as PrepareJob, answer.tokens);

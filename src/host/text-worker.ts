@@ -1,8 +1,9 @@
 import { parentPort } from "node:worker_threads";
 import { toMillraceError } from "../core/errors.ts";
 import { openVocabulary } from "../engine/open.ts";
-import type { Vocabulary } from "../engine/vocabulary.ts";
+import type { Vocabulary, VocabularyHandle } from "../engine/vocabulary.ts";
 import { answerQuestion } from "../inference/answer-question.ts";
+import { buildTokenTrie } from "../inference/constraint/token-trie.ts";
 import { prepareRequest } from "../inference/prepare.ts";
 import { prepareTexts } from "../inference/prepare-texts.ts";
 import type { PrepareJob, ServiceToText, TextAnswer, TextJob } from "./messages.ts";
@@ -12,12 +13,15 @@ import type { PrepareJob, ServiceToText, TextAnswer, TextJob } from "./messages.
 
 const service = parentPort!;
 let vocabulary: Vocabulary;
+let handle: VocabularyHandle;
+let hasTrie = false;
 
-service.on("message", (message: ServiceToText) => service.postMessage(receive(message)));
+service.on("message", (message: ServiceToText) => tell(receive(message)));
 
 function receive(message: ServiceToText): TextAnswer {
   if (message.type === "job") return answerTo(message.job);
-  vocabulary = openVocabulary(message.handle);
+  ({ handle } = message);
+  vocabulary = openVocabulary(handle);
   return { type: "started" };
 }
 
@@ -34,5 +38,19 @@ function answerTo(job: TextJob): TextAnswer {
 
 function tokensOf(job: PrepareJob): Int32Array[] {
   if (job.type === "texts") return prepareTexts(job.request, vocabulary, job);
-  return [prepareRequest(job.request, vocabulary, job.contextLength)];
+  const { request, resume, contextLength } = job;
+  if (request.constraint !== undefined) giveTrie();
+  if (resume !== undefined) return [Int32Array.from(resume.promptTokens)];
+  return [prepareRequest(request, vocabulary, contextLength)];
+}
+
+/** Once. Made of a vocabulary of its own, which would otherwise keep all pieces for ever. */
+function giveTrie(): void {
+  if (hasTrie) return;
+  tell({ type: "trie", trie: buildTokenTrie(openVocabulary(handle)) });
+  hasTrie = true;
+}
+
+function tell(answer: TextAnswer): void {
+  service.postMessage(answer);
 }

@@ -1,13 +1,16 @@
 import { systemClock, type Clock } from "../core/clock.ts";
-import { failure, type ErrorBody, type MillraceError } from "../core/errors.ts";
+import { failure, MillraceError, type ErrorBody } from "../core/errors.ts";
 import type { FinishReason, GenerationEvent, GenerationRequest } from "../core/generation.ts";
 import { defaultScheduling, type Scheduling } from "../core/scheduling.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { SequenceEvent } from "../scheduler/apply-step.ts";
 import type { StepLimits } from "../scheduler/plan-step.ts";
-import { newSequence, type Sampler, type Sequence } from "../scheduler/sequence.ts";
+import { newSequence, nothingForced, type Sampler, type Sequence } from "../scheduler/sequence.ts";
 import { StepLoop, type StepReport, type StepWatch } from "../scheduler/step-loop.ts";
 import { refusal } from "../scheduler/admission.ts";
+import { ConstrainedSampler } from "./constraint/constrained-sampler.ts";
+import { Grammars } from "./constraint/grammar.ts";
+import type { TokenTrie } from "./constraint/token-trie.ts";
 import { Detokenizer } from "./detokenizer.ts";
 import { NotingSampler } from "./logprobs.ts";
 import { reasoningStart } from "./reasoning-start.ts";
@@ -45,12 +48,21 @@ export interface InferenceOptions {
 interface Generation {
   readonly request: GenerationRequest;
   readonly sequence: Sequence;
-  /** Of a request that wants logprobs. */
-  readonly notes: NotingSampler | undefined;
+  readonly samplers: Samplers;
   readonly detokenizer: Detokenizer;
   readonly stops: StopMatcher;
   /** Tokens of its prompt that were told to be computed. */
   processed: number;
+  /** Tokens of the answer. */
+  answered: number;
+}
+
+/** What chooses the tokens of a request, each made of the ones below it. */
+interface Samplers {
+  /** Of a request that wants logprobs. */
+  readonly notes: NotingSampler | undefined;
+  readonly constrained: ConstrainedSampler | undefined;
+  readonly sample: Sampler;
 }
 
 /** The life of requests between their prompt's tokens and their answer's text: submit, step, detokenize, stop. */
@@ -59,6 +71,7 @@ export class Inference {
   readonly #loop: StepLoop;
   readonly #clock: Clock;
   readonly #shared: SharedPrefixes;
+  readonly #grammars: Grammars;
   readonly #generations = new Map<string, Generation>();
   /** Ids of those whose readers want to know how far the prompt is. */
   readonly #progressing = new Set<string>();
@@ -69,6 +82,7 @@ export class Inference {
     this.#engine = engine;
     this.#clock = clock;
     this.#shared = new SharedPrefixes(scheduling.sharedPrefixes, engine.vocabulary);
+    this.#grammars = new Grammars(engine.vocabulary);
     this.#loop = new StepLoop(engine, {
       limits: options.limits ?? { prefillTokens: engine.plan.microBatch },
       scheduling,
@@ -87,25 +101,32 @@ export class Inference {
   /** `credit`: tokens that the reader will take before it asks for more. */
   submit(prepared: PreparedRequest, credit: number): void {
     const { request, promptTokens, sent } = prepared;
-    const sample = createSampler(request.sampling, request.choice);
-    const { vocabulary } = this.#engine;
-    const notes =
-      request.logprobs === undefined ? undefined : new NotingSampler(sample, { top: request.logprobs, vocabulary });
-    const sequence = this.#newSequence(prepared, { credit, sample: notes?.sample ?? sample });
+    const samplers = this.#samplersFor(request);
+    if (samplers instanceof MillraceError) return this.#refuse(request.id, samplers);
+    const sequence = this.#newSequence(prepared, { credit, samplers });
     const refused = sent === undefined ? refusal(this.#loop.state, sequence, this.#clock.now()) : undefined;
-    if (refused !== undefined) {
-      this.#fail(request.id, refused);
-      return this.#loop.wake();
-    }
-    const stops = new StopMatcher(request.stop);
-    const generation = { request, sequence, notes, detokenizer: new Detokenizer(), stops, processed: 0 };
+    if (refused !== undefined) return this.#refuse(request.id, refused);
+    const generation: Generation = {
+      request,
+      sequence,
+      samplers,
+      detokenizer: new Detokenizer(),
+      stops: new StopMatcher(request.stop),
+      processed: 0,
+      answered: 0,
+    };
     this.#generations.set(request.id, generation);
     if (request.progress === true) this.#progressing.add(request.id);
     if (sent === undefined) {
-      const reasoning = reasoningStart(promptTokens, vocabulary);
+      const reasoning = reasoningStart(promptTokens, this.#engine.vocabulary);
       this.#emit(request.id, { type: "admitted", promptTokens: Array.from(promptTokens), ...reasoning });
     } else this.#replay(generation, sent);
     this.#loop.add(sequence);
+  }
+
+  /** The trie of the engine's vocabulary, which somebody else has made: to make it here would keep the streams waiting. */
+  useTrie(trie: TokenTrie): void {
+    this.#grammars.useTrie(trie);
   }
 
   /** Ids of those that hold a slot: no other is computed in a step. */
@@ -143,9 +164,10 @@ export class Inference {
 
   #newSequence(
     { request, promptTokens, waitedMs }: PreparedRequest,
-    { credit, sample }: { readonly credit: number; readonly sample: Sampler },
+    { credit, samplers }: { readonly credit: number; readonly samplers: Samplers },
   ): Sequence {
     const { vocabulary, info } = this.#engine;
+    const { sample, constrained, notes } = samplers;
     const arrived = this.#clock.now() - waitedMs;
     return newSequence({
       id: request.id,
@@ -159,15 +181,32 @@ export class Inference {
       boundaries: messageBoundaries(promptTokens, vocabulary),
       sharedLength: this.#shared.lengthIn(request, promptTokens),
       sample,
+      // A token that was not sampled has no logits to tell the probability of.
+      forced: constrained === undefined || notes !== undefined ? nothingForced : () => constrained.forced(),
       endsGeneration: request.ignoreEos ? () => false : (token) => vocabulary.endsGeneration(token),
     });
   }
 
+  /** Or why there are none: its constraint cannot be followed. */
+  #samplersFor({ sampling, choice, logprobs, constraint }: GenerationRequest): Samplers | MillraceError {
+    const { vocabulary } = this.#engine;
+    const free = createSampler(sampling, choice);
+    const grammar = constraint && this.#grammars.of(constraint);
+    if (grammar instanceof MillraceError) return grammar;
+    const constrained = grammar && new ConstrainedSampler(free, grammar, vocabulary);
+    const sample = constrained?.sample ?? free;
+    const notes = logprobs === undefined ? undefined : new NotingSampler(sample, { top: logprobs, vocabulary });
+    return { notes, constrained, sample: notes?.sample ?? sample };
+  }
+
   /**
    * Brings a generation to where it was when these tokens had been sent. What they have to say was sent with them; the
-   * sampler needs nothing but the history, as draws are keyed by position.
+   * sampler needs nothing but the history, as draws are keyed by position; a grammar is followed once more.
    */
-  #replay({ sequence, detokenizer, stops }: Generation, sent: Int32Array): void {
+  #replay(generation: Generation, sent: Int32Array): void {
+    const { sequence, samplers, detokenizer, stops } = generation;
+    generation.answered = sent.length;
+    samplers.constrained?.replay(sent);
     sequence.tokens.set(sent, sequence.length);
     sequence.length += sent.length;
     for (const token of sent) stops.push(detokenizer.push(this.#engine.vocabulary.piece(token)));
@@ -193,14 +232,21 @@ export class Inference {
   }
 
   #onToken(id: string, generation: Generation, token: number): void {
-    const { detokenizer, stops, notes } = generation;
+    const { detokenizer, stops, samplers, sequence } = generation;
+    const { notes, constrained } = samplers;
     if (this.#progressing.has(id)) this.#tellProgress(id, generation);
+    if (constrained?.error !== undefined) {
+      this.#generations.delete(id);
+      this.#loop.remove(sequence);
+      return this.#fail(id, constrained.error);
+    }
+    generation.answered++;
     const begin = detokenizer.length;
     const { text, stopped } = stops.push(detokenizer.push(this.#engine.vocabulary.piece(token)));
     const logprobs = notes && [{ ...notes.last!, begin }];
     this.#emit(id, { type: "text-delta", text, tokens: [token], ...(logprobs && { logprobs }) });
     if (!stopped) return;
-    this.#loop.remove(generation.sequence);
+    this.#loop.remove(sequence);
     this.#finish(id, generation, "stop");
   }
 
@@ -215,11 +261,17 @@ export class Inference {
     this.#emit(id, { type: "prompt-progress", processed, cached, total });
   }
 
-  #finish(id: string, { sequence }: Generation, reason: FinishReason): void {
+  #finish(id: string, { sequence, answered }: Generation, reason: FinishReason): void {
     this.#generations.delete(id);
-    const { promptLength, length, cached } = sequence;
-    const usage = { promptTokens: promptLength, cachedTokens: cached ?? 0, completionTokens: length - promptLength };
+    const { promptLength, cached } = sequence;
+    const usage = { promptTokens: promptLength, cachedTokens: cached ?? 0, completionTokens: answered };
     this.#emit(id, { type: "finished", reason, usage });
+  }
+
+  /** Before it has begun. */
+  #refuse(id: string, error: MillraceError): void {
+    this.#fail(id, error);
+    this.#loop.wake();
   }
 
   #fail(id: string, error: MillraceError): void {

@@ -42,6 +42,21 @@ test("each token costs one credit", () => {
   expect(sequence.credit).toBe(0);
 });
 
+test("what a token forces follows it unsampled and is computed with it; credit may fall below 0, the limit holds", () => {
+  const forced = () => Int32Array.of(8, 9);
+  const sequence = aSequence({ length: 3, limit: 10, credit: 2, sample: () => 7, forced });
+  const step = machineWith(sequence);
+  expect([step(), step()]).toEqual([["7", "8", "9"], []]);
+  expect([sequence.credit, sequence.length - sequence.computed]).toEqual([-1, 3]);
+  sequence.credit = 10;
+  expect([step(), step()]).toEqual([
+    ["7", "8", "9"],
+    ["7", "length"],
+  ]);
+  const ending = machineWith(aSequence({ length: 3, sample: () => 0, forced }));
+  expect(ending()).toEqual(["0", "stop"]);
+});
+
 test("what is computed is charged to the tenant, prompt and answer, and resets the age of its lane", () => {
   const { state } = aMachine({ scheduling: { ageingMs: 100 } });
   state.laneAges.present(new Set(["batch"]), 0);

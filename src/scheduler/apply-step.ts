@@ -41,15 +41,18 @@ export function expire(state: SchedulerState, now: number): SequenceEvent[] {
   return late.map((sequence) => ({ type: "expired", sequence }));
 }
 
+/** A token, and those that it forces; the next step computes them together. */
 function append(state: SchedulerState, sequence: Sequence, token: number): SequenceEvent[] {
-  sequence.tokens[sequence.length++] = token;
-  sequence.credit--;
-  const reason = sequence.endsGeneration(token) ? "stop" : sequence.length >= sequence.limit ? "length" : undefined;
-  if (reason === undefined) return [{ type: "token", sequence, token }];
+  const ended = sequence.endsGeneration(token);
+  const room = sequence.limit - sequence.length - 1;
+  const tokens = ended || room === 0 ? [token] : [token, ...sequence.forced().subarray(0, room)];
+  sequence.tokens.set(tokens, sequence.length);
+  sequence.length += tokens.length;
+  sequence.credit -= tokens.length;
+  const events = tokens.map((token): SequenceEvent => ({ type: "token", sequence, token }));
+  const reason = ended ? "stop" : sequence.length >= sequence.limit ? "length" : undefined;
+  if (reason === undefined) return events;
   state.answerTokens += answerWeight * (sequence.length - sequence.promptLength - state.answerTokens);
   removeSequence(state, sequence);
-  return [
-    { type: "token", sequence, token },
-    { type: "finished", sequence, reason },
-  ];
+  return [...events, { type: "finished", sequence, reason }];
 }

@@ -115,3 +115,17 @@ test("while others of the lane wait for a slot, a relative target does not make 
     else expect(countsOf(state)[1]![1]).toBe(256);
   }
 });
+
+test("tokens that followed from a stream's last one are computed with it, beside a prompt and as many as a pass has room for", () => {
+  const state = aState({ scheduling: noTarget });
+  const forced = aDecode(state, { id: "forced", length: 10, limit: 100 });
+  Object.assign(forced, { computed: 10, length: 15 });
+  const long = Object.assign(aDecode(state, { id: "long", length: 300 }), { computed: 0 });
+  expect(countsOf(state)).toEqual([
+    ["forced", 5],
+    ["long", 300],
+  ]);
+  Object.assign(long, { slot: undefined });
+  state.running.pop();
+  expect(countsOf(state, { prefillTokens: 3 })).toEqual([["forced", 3]]);
+});

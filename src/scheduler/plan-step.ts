@@ -33,15 +33,17 @@ export function planStep(state: SchedulerState, question: StepQuestion): StepPla
   const view = viewOf(state, now);
   const rank = (sequence: Sequence) => laneAges.rank(sequence.lane, now);
   const ready = state.running.filter(({ credit }) => credit > 0);
-  const prefills = ready.filter((sequence) => pending(sequence) > 1).toSorted((a, b) => policy.compare(a, b, view));
+  const prefills = ready.filter((sequence) => !streams(sequence)).toSorted((a, b) => policy.compare(a, b, view));
   const first = prefills[0];
-  const ofDecodes = ready.filter((sequence) => pending(sequence) === 1);
+  const ofDecodes = ready.filter(streams);
   // A pass for decodes and one for a prompt cost their sum: a lower lane's decodes can as well wait for a prompt.
   const decodes = first === undefined ? ofDecodes : ofDecodes.filter((sequence) => rank(sequence) <= rank(first));
 
-  const items: PlanItem[] = decodes.map((sequence) => item(sequence, 1));
+  const items = itemsOf(decodes, question.limits.prefillTokens);
   if (first !== undefined) {
-    let left = budgetFor(state, { first, decodes, question });
+    const { prefillTokens } = question.limits;
+    const ofStreams = items.reduce((sum, { sequence, count }) => (pending(sequence) === 1 ? sum : sum + count), 0);
+    let left = Math.min(budgetFor(state, { first, decodes, question }), prefillTokens - ofStreams);
     let taken = 0;
     for (const sequence of prefills) {
       if (rank(sequence) > rank(first) || isFull(taken, pending(sequence))) break;
@@ -57,6 +59,22 @@ export function planStep(state: SchedulerState, question: StepQuestion): StepPla
     state,
     items.toSorted((a, b) => a.slot - b.slot),
   );
+}
+
+/** Its answer goes on: with a token, or with some more that followed from it without being sampled. */
+function streams(sequence: Sequence): boolean {
+  return pending(sequence) === 1 || (sequence.computed >= sequence.promptLength && pending(sequence) <= tileTokens);
+}
+
+/** Streams with one token, and as much of those with more as a step has room for; what is left of them waits for the next. */
+function itemsOf(decodes: readonly Sequence[], most: number): PlanItem[] {
+  let left = most;
+  return decodes.flatMap((sequence) => {
+    if (pending(sequence) === 1) return [item(sequence, 1)];
+    const count = Math.min(pending(sequence), left);
+    left -= count;
+    return count === 0 ? [] : [item(sequence, count)];
+  });
 }
 
 /** Tokens of short prompts in one step: beyond that, what a pass costs beside its tokens is a few percent. */

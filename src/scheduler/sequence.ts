@@ -32,7 +32,7 @@ export interface Sequence extends TokenHistory {
   readonly limit: number;
   /** Where its KV lives; undefined while it waits. */
   slot: number | undefined;
-  /** Tokens that its reader will still take; at 0 it pauses. */
+  /** Tokens that its reader will still take; at 0 it pauses. Forced tokens may take it below. */
   credit: number;
   /** Positions in the prompt at which a message ends, ascending: where a memory that cannot be cut is worth a snapshot. */
   boundaries: readonly number[];
@@ -47,6 +47,8 @@ export interface Sequence extends TokenHistory {
   /** Tokens that it had computed when it gave up its slot, if it did not get all of them back; then it keeps the next one until it has generated something. */
   lost: number;
   readonly sample: Sampler;
+  /** Asked after each sampled token: tokens that must follow, and so need not be sampled. */
+  readonly forced: () => Int32Array;
   readonly endsGeneration: (token: number) => boolean;
 }
 
@@ -87,6 +89,7 @@ export function newSequence(given: NewSequence): Sequence {
     turns: 0,
     lost: 0,
     sample: given.sample,
+    forced: given.forced,
     endsGeneration: given.endsGeneration,
   };
 }
@@ -95,3 +98,7 @@ export function newSequence(given: NewSequence): Sequence {
 export function pending(sequence: Sequence): number {
   return sequence.length - sequence.computed;
 }
+
+/** What forces nothing. */
+export const nothingForced = (): Int32Array => noTokens;
+const noTokens = new Int32Array(0);

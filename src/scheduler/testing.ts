@@ -3,7 +3,7 @@ import { defaultScheduling, type Scheduling } from "../core/scheduling.ts";
 import type { Capabilities } from "../engine/engine.ts";
 import { Mover, type SlotMemory } from "./apply-move.ts";
 import { planMove, type Move, type Wait } from "./plan-move.ts";
-import { newSequence, type NewSequence, type Sequence } from "./sequence.ts";
+import { newSequence, nothingForced, type NewSequence, type Sequence } from "./sequence.ts";
 import { newState, type SchedulerState } from "./state.ts";
 import { checksum, END, ToyEngine } from "./toy-engine/testing.ts";
 
@@ -25,6 +25,7 @@ export function aSequence(over: Partial<NewSequence> & { length?: number } = {})
     boundaries: [],
     sharedLength: 0,
     sample: (_logits, { tokens, length }) => checksum(tokens.subarray(0, length)),
+    forced: nothingForced,
     endsGeneration: (token) => token === END,
     ...rest,
     prompt,

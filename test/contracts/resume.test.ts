@@ -1,11 +1,25 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
+import { parseJsonSchema } from "../../src/api/constraints/json-schema.ts";
 import type { GenerationEvent, GenerationRequest } from "../../src/core/generation.ts";
 import type { EngineHost } from "../../src/host/engine-host.ts";
 import { someSampling } from "../../src/inference/testing.ts";
 import { aRequest, collect, collectAll, never, readyHost, startHost, type Collected } from "./host/hosts.ts";
 
 const onLinux = process.platform === "linux";
+
+const manyNumbers = parseJsonSchema(
+  {
+    type: "array",
+    items: {
+      type: "object",
+      properties: { "the first of two numbers": { type: "integer" } },
+      required: ["the first of two numbers"],
+    },
+    minItems: 100,
+  },
+  "schema",
+);
 
 /** Requests of every kind: what one engine says to them is what they must get, whatever happens to it. */
 const kinds: readonly Partial<GenerationRequest>[] = [
@@ -20,6 +34,7 @@ const kinds: readonly Partial<GenerationRequest>[] = [
   { prompt: { kind: "text", text: "x ".repeat(800) }, maxTokens: 30 },
   { ignoreEos: false, sampling: someSampling({ seed: 11 }), maxTokens: undefined },
   { choice: 3, logprobs: 3, stop: ["never said", "the ox"], sampling: someSampling({ seed: 12 }) },
+  { constraint: manyNumbers, ignoreEos: false, sampling: someSampling({ seed: 13 }) },
   { timeoutMs: 60_000, maxTokens: 60, prompt: { kind: "tokens", ids: [300, 301, 302] } },
 ];
 

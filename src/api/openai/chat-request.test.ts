@@ -164,7 +164,6 @@ test.each([
 test.each([
   ["tools", [{ type: "function" }]],
   ["tool_choice", "required"],
-  ["response_format", { type: "json_object" }],
   ["modalities", ["text", "audio"]],
   ["audio", {}],
   ["service_tier", "scale"],

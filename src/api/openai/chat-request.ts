@@ -4,6 +4,7 @@ import { reasoningEfforts, type ChatMessage } from "../../core/generation.ts";
 import { failure } from "../../core/errors.ts";
 import { checkBody } from "./check-body.ts";
 import { commonFields, oneName, toParsedRequest, type Fixed, type ParsedRequest } from "./common-fields.ts";
+import { responseFormatField } from "./constraint-fields.ts";
 import { choiceOf, flag, integerFrom, isEmpty, listOf, objectOf, oneOf, refused, text } from "./fields.ts";
 import { mostTop } from "./logprobs.ts";
 import { serviceTierField } from "./scheduling-fields.ts";
@@ -62,10 +63,7 @@ export const chatFields = {
   parallel_tool_calls: refused(noTools, oneOf(true, false)),
   functions: refused(noTools, isEmpty),
   function_call: refused(noTools, oneOf("none", "auto")),
-  response_format: refused('only plain text can be made; accepted: {"type": "text"}', {
-    fits: isPlainText,
-    json: { type: ["object", "null"], properties: { type: { const: "text" } }, required: ["type"] },
-  }),
+  response_format: responseFormatField,
   logprobs: flag().describe("how likely the model found each token"),
   top_logprobs: integerFrom(0, mostTop.chat).nullish().describe("and so many of the likeliest in its place"),
   moderation: refused("there is no moderation"),
@@ -116,8 +114,4 @@ export function toMessage({ role, content, name, reasoning_content: reasoning }:
     ...(typeof name === "string" && { name }),
     ...(typeof reasoning === "string" && { reasoning_content: reasoning }),
   };
-}
-
-function isPlainText(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "type" in value && value.type === "text";
 }

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { failure } from "../../core/errors.ts";
 import type { GenerationRequest, Lane, Prompt, RequestDefaults, Sampling, Tenant } from "../../core/generation.ts";
 import { describe } from "./check-body.ts";
+import { constraintOf, guidedFields, type ConstraintFields } from "./constraint-fields.ts";
 import { flag, ignored, integerFrom, listOf, numberFrom, objectOf, text } from "./fields.ts";
 import { ignoredFields } from "./ignored-fields.ts";
 import { logitBiasField } from "./logit-bias.ts";
@@ -43,6 +44,7 @@ export const textFields = {
   repeat_penalty: numberFrom(0.01, 10).nullish().describe("above 1: less likely what prompt or answer have already"),
   repetition_penalty: numberFrom(0.01, 10).nullish().describe("another name of `repeat_penalty`"),
   ignore_eos: flag().describe("go on after the model's own end, up to the limit"),
+  ...guidedFields,
   priority: priorityField.nullish().describe("the lane; left out: the most urgent that the key may ask for"),
   timeout: timeoutField.nullish().describe("for queue, prompt and answer together"),
   ...ignoredFields,
@@ -67,7 +69,7 @@ export const commonFields = {
 };
 
 type TextFields = z.infer<z.ZodObject<typeof textFields>>;
-type CommonFields = z.infer<z.ZodObject<typeof commonFields>>;
+type CommonFields = z.infer<z.ZodObject<typeof commonFields>> & Pick<ConstraintFields, "response_format">;
 
 /** What the server, not the client, says about a request. */
 export interface Fixed {
@@ -141,6 +143,7 @@ export function toParsedRequest(fields: CommonFields, specific: Specific, fixed:
       stop: typeof fields.stop === "string" ? [fields.stop] : (fields.stop ?? fixed.defaults.stop ?? []),
       ignoreEos: fields.ignore_eos ?? false,
       ...(progress && { progress }),
+      constraint: constraintOf(fields),
     },
     prompts: specific.prompts,
     choices: fields.n ?? 1,

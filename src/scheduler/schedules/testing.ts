@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { lanes, type Lane } from "../../core/generation.ts";
 import { policyNames, type InterTokenTarget, type PolicyName } from "../../core/scheduling.ts";
-import { newSequence, type Sequence } from "../sequence.ts";
+import { newSequence, nothingForced, type Sequence } from "../sequence.ts";
 import { Simulation, type Stage } from "../simulation/testing.ts";
 import { checksum, END } from "../toy-engine/testing.ts";
 
@@ -166,6 +166,7 @@ function sequenceOf(arrival: Arrival, { id, machine, earlier, now }: Setting): S
       .toSorted((a, b) => a - b),
     sharedLength: before?.sharedLength ?? (isShared ? machine.shared : 0),
     sample: (logits) => logits[0]!,
+    forced: nothingForced,
     endsGeneration: (token) => token === END,
   });
   for (let sent = 0; sent < arrival.sent && sequence.length < sequence.limit - 1; sent++) {

@@ -1,0 +1,86 @@
+import { expect, test } from "vitest";
+import { problemOf } from "./check-constraint.ts";
+import { parseJsonSchema } from "./json-schema.ts";
+
+const anything: unknown = { type: "string" };
+
+function nested(levels: number): unknown {
+  let schema = anything;
+  for (let level = 0; level < levels; level++) schema = { type: "array", items: schema };
+  return schema;
+}
+
+test.each<[schema: unknown, field: string]>([
+  [{ not: {} }, "schema.not"],
+  [
+    { type: "object", properties: { a: { type: "array", items: anything, uniqueItems: true } } },
+    "schema.properties.a.uniqueItems",
+  ],
+  [{ type: "object", patternProperties: {} }, "schema.patternProperties"],
+  [{ type: "object", propertyNames: { pattern: "a" } }, "schema.propertyNames"],
+  [{ type: "object", minProperties: 1 }, "schema.minProperties"],
+  [{ type: "object", properties: { a: anything }, additionalProperties: anything }, "schema.additionalProperties"],
+  [{ type: "object", properties: {}, required: ["a"], additionalProperties: false }, "schema.required"],
+  [{ type: "object", required: [1] }, "schema.required"],
+  [{ type: "object", properties: [] }, "schema.properties"],
+  [{ type: "array", contains: anything }, "schema.contains"],
+  [{ type: "array", minItems: 3, maxItems: 2 }, "schema.minItems"],
+  [{ type: "array", prefixItems: [anything], items: false, minItems: 2 }, "schema.minItems"],
+  [{ type: "string", pattern: "(?=a)" }, "schema.pattern"],
+  [{ type: "string", pattern: "a", maxLength: 3 }, "schema.maxLength"],
+  [{ type: "string", pattern: "a", format: "date" }, "schema.pattern"],
+  [{ type: "string", format: "uri" }, "schema.format"],
+  [{ type: "string", minLength: -1 }, "schema.minLength"],
+  [{ type: "integer", multipleOf: 5 }, "schema.multipleOf"],
+  [{ type: "number", maximum: 0.5 }, "schema"],
+  [{ type: "number", minimum: 2e9 }, "schema"],
+  [{ type: "integer", minimum: 1e15 }, "schema"],
+  [{ type: "integer", minimum: 3, maximum: 2 }, "schema"],
+  [{ type: "integer", minimum: "3" }, "schema.minimum"],
+  [{ type: 5 }, "schema.type"],
+  [{ type: [] }, "schema.type"],
+  [{ type: "string", nullable: true }, "schema.nullable"],
+  [{ anyOf: [] }, "schema.anyOf"],
+  [{ anyOf: [anything], minLength: 1 }, "schema.minLength"],
+  [{ anyOf: [anything, { if: {} }] }, "schema.anyOf.1.if"],
+  [{ oneOf: [{ type: "integer" }, { type: "number" }] }, "schema.oneOf"],
+  [{ allOf: [anything, {}] }, "schema.allOf"],
+  [{ type: "string", enum: [1] }, "schema"],
+  [{ $ref: "#/$defs/none" }, "schema.$ref"],
+  [{ $ref: "https://example.com/schema" }, "schema.$ref"],
+  [{ $ref: "#/$defs/a", $defs: { a: { dependentRequired: {} } } }, "schema.$defs.a.dependentRequired"],
+  [false, "schema"],
+  [{ properties: { a: false } }, "schema.properties.a"],
+  ["string", "schema"],
+])("%j is refused at %s", (schema, field) => {
+  const refusal = (): unknown => {
+    try {
+      return parseJsonSchema(schema, "schema");
+    } catch (error) {
+      return error;
+    }
+  };
+  expect(refusal()).toMatchObject({
+    code: expect.stringMatching(/^(unsupported_field|invalid_value)$/),
+    param: expect.stringContaining(field),
+  });
+});
+
+test("schemas that are deep in each other are refused before they fill the stack", () => {
+  expect(() => parseJsonSchema(nested(100_000), "schema")).toThrow("in each other");
+});
+
+test("that never ends, or begins with itself, is found out", () => {
+  const endless = { type: "object", properties: { a: { $ref: "#" } }, required: ["a"] };
+  expect(problemOf(parseJsonSchema(endless, "schema"))).toContain("no answer would end");
+  expect(problemOf(parseJsonSchema({ anyOf: [{ $ref: "#" }, anything] }, "schema"))).toContain("begins with itself");
+});
+
+test("schemas whose parts share parts stay small", () => {
+  const levels = Array.from({ length: 20 }, (_, level) => [
+    `l${level}`,
+    { type: "object", properties: { a: { $ref: `#/$defs/l${level + 1}` }, b: { $ref: `#/$defs/l${level + 1}` } } },
+  ]);
+  const schema = { $ref: "#/$defs/l0", $defs: { ...Object.fromEntries(levels), l20: anything } };
+  expect(JSON.stringify(parseJsonSchema(schema, "schema")).length).toBeLessThan(30_000);
+});

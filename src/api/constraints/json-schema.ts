@@ -1,0 +1,204 @@
+import type { Constraint, Expression } from "../../core/constraint.ts";
+import { areDisjoint } from "./disjoint.ts";
+import { choice, Rules, text } from "./expressions.ts";
+import { anyValue, boolean, literal } from "./json-text.ts";
+import { arrayOf, numberOf, objectOf, stringOf, type SchemaWork } from "./json-types.ts";
+import {
+  isObject,
+  isOfType,
+  keyword,
+  keywordTypes,
+  kinds,
+  typesOf,
+  unsupported,
+  type JsonType,
+  type Place,
+  type Schema,
+} from "./schema-place.ts";
+
+const mostNested = 64;
+const mostSchemas = 1000;
+const mostValues = 5000;
+
+/** They say something about a schema, and nothing about what is valid. */
+const annotations = new Set([
+  "$schema",
+  "$comment",
+  "$defs",
+  "definitions",
+  "title",
+  "description",
+  "default",
+  "examples",
+  "example",
+  "deprecated",
+  "readOnly",
+  "writeOnly",
+  "discriminator",
+]);
+const combiners = ["$ref", "const", "enum", "anyOf", "oneOf", "allOf"] as const;
+
+/**
+ * A JSON schema (draft 2020-12) as a constraint: every answer that it lets through is valid, and where no such constraint
+ * can be made, a keyword is refused by its path, never ignored. `path`: of the schema in the request.
+ */
+export function parseJsonSchema(schema: unknown, path: string): Constraint {
+  return new SchemaCompiler(schema, path).parse();
+}
+
+/** Any JSON object. */
+export function anyJsonObject(): Constraint {
+  return parseJsonSchema({ type: "object" }, "");
+}
+
+class SchemaCompiler {
+  readonly #root: unknown;
+  readonly #path: string;
+  readonly #rules = new Rules();
+  readonly #work: SchemaWork = { rules: this.#rules, compile: (schema, path) => this.#compile(schema, path) };
+  #depth = 0;
+  #schemas = 0;
+  #values = 0;
+
+  constructor(root: unknown, path: string) {
+    this.#root = root;
+    this.#path = path;
+  }
+
+  parse(): Constraint {
+    return this.#rules.complete(this.#compile(this.#root, this.#path));
+  }
+
+  #compile(schema: unknown, path: string): Expression {
+    if (schema === true) return anyValue(this.#rules);
+    if (!isObject(schema)) throw unsupported(path, "it is no JSON schema under which anything is valid");
+    if (++this.#schemas > mostSchemas) throw unsupported(path, `there are more than ${mostSchemas} schemas in it`);
+    if (++this.#depth > mostNested) throw unsupported(path, `more than ${mostNested} schemas are in each other`);
+    const compiled = this.#compileKnown({ schema, path });
+    this.#depth--;
+    return compiled;
+  }
+
+  #compileKnown(place: Place): Expression {
+    const { schema, path } = place;
+    const constraining = Object.keys(schema).filter(
+      (key) => !isAnnotation(key) && !(key === "$id" && schema === this.#root),
+    );
+    const combiner = combiners.find((key) => constraining.includes(key));
+    for (const key of constraining) {
+      const isKnown = key === "type" || key === combiner || Object.hasOwn(keywordTypes, key);
+      if (!isKnown && !combiners.some((known) => known === key))
+        throw unsupported(`${path}.${key}`, "it cannot be enforced");
+      const isTypeOfValues = key === "type" && (combiner === "const" || combiner === "enum");
+      if (combiner !== undefined && key !== combiner && !isTypeOfValues)
+        throw unsupported(`${path}.${key}`, `it cannot be enforced beside '${combiner}'`);
+    }
+    switch (combiner) {
+      case "$ref":
+        return this.#reference(place);
+      case "const":
+        return this.#oneOfValues(place, [schema["const"]]);
+      case "enum":
+        return this.#oneOfValues(place, keyword(place, "enum", kinds.list)!);
+      case "anyOf":
+      case "oneOf":
+      case "allOf":
+        return this.#combined(place, combiner);
+      case undefined:
+    }
+    return this.#ofTypes(place);
+  }
+
+  #ofTypes(place: Place): Expression {
+    const types = typesOf(place);
+    if (types === undefined) return anyValue(this.#rules);
+    return choice(...types.map((type) => this.#ofType(place, type)));
+  }
+
+  #ofType(place: Place, type: JsonType): Expression {
+    switch (type) {
+      case "object":
+        return objectOf(place, this.#work);
+      case "array":
+        return arrayOf(place, this.#work);
+      case "string":
+        return stringOf(place, this.#work);
+      case "number":
+      case "integer":
+        return numberOf(place, this.#work, type);
+      case "boolean":
+        return boolean;
+      case "null":
+    }
+    return text("null");
+  }
+
+  #oneOfValues(place: Place, values: readonly unknown[]): Expression {
+    const { schema, path } = place;
+    const types = Object.hasOwn(schema, "type") ? typesOf(place)! : undefined;
+    const possible = values.filter((value) => types === undefined || types.some((type) => isOfType(value, type)));
+    if (possible.length === 0) throw unsupported(path, "none of its values is of its type");
+    if ((this.#values += possible.length) > mostValues)
+      throw unsupported(path, `there are more than ${mostValues} values`);
+    if (possible.some((value) => isDeeper(value, mostNested)))
+      throw unsupported(path, `more than ${mostNested} values are in each other`);
+    return choice(...possible.map((value) => text(literal(value))));
+  }
+
+  #combined(place: Place, combiner: "anyOf" | "oneOf" | "allOf"): Expression {
+    const path = `${place.path}.${combiner}`;
+    const schemas = keyword(place, combiner, kinds.list)!;
+    if (combiner === "allOf" && schemas.length > 1) throw unsupported(path, "only one schema in it can be enforced");
+    if (combiner === "oneOf" && !areDisjoint(schemas.map((schema) => this.#resolved(schema)))) {
+      const problem =
+        "that only one of the schemas fits can be enforced if they have different types, or all require a property with different constants; or use 'anyOf'";
+      throw unsupported(path, problem);
+    }
+    return choice(...schemas.map((schema, index) => this.#compile(schema, `${path}.${index}`)));
+  }
+
+  #reference({ schema, path }: Place): Expression {
+    const pointer = schema["$ref"];
+    const target = this.#find(pointer);
+    if (target === undefined)
+      throw unsupported(`${path}.$ref`, `'${String(pointer).slice(0, 100)}' is not in this schema`);
+    const steps = String(pointer).slice(1).replaceAll("/", ".");
+    return this.#rules.named(`$ref ${String(pointer)}`, () => this.#compile(target, `${this.#path}${steps}`));
+  }
+
+  /** What a reference leads to, for a look. */
+  #resolved(schema: unknown): unknown {
+    const isReference = isObject(schema) && Object.hasOwn(schema, "$ref");
+    return isReference ? this.#find(schema["$ref"]) : schema;
+  }
+
+  /** Follows a JSON pointer (RFC 6901) in a fragment: `#/$defs/name`. */
+  #find(pointer: unknown): unknown {
+    if (typeof pointer !== "string" || !/^#(\/|$)/.test(pointer)) return undefined;
+    let found: unknown = this.#root;
+    for (const step of pointer.split("/").slice(1)) {
+      const key = decode(step).replaceAll("~1", "/").replaceAll("~0", "~");
+      const isThere = typeof found === "object" && found !== null && Object.hasOwn(found, key);
+      if (!isThere) return undefined;
+      found = (found as Schema)[key];
+    }
+    return found;
+  }
+}
+
+function isAnnotation(key: string): boolean {
+  return annotations.has(key) || key.startsWith("x-");
+}
+
+function decode(step: string): string {
+  try {
+    return decodeURIComponent(step);
+  } catch {
+    return step;
+  }
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
+}

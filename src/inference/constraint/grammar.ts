@@ -1,0 +1,138 @@
+import type { Constraint } from "../../core/constraint.ts";
+import { MillraceError, toMillraceError } from "../../core/errors.ts";
+import type { Vocabulary } from "../../engine/vocabulary.ts";
+import { Automaton, type State } from "./automaton.ts";
+import { compileConstraint } from "./program.ts";
+import { maskAt, type TokenMask } from "./token-mask.ts";
+import { buildTokenTrie, type TokenTrie } from "./token-trie.ts";
+
+/** Kept for requests to come, the latest used. */
+const mostGrammars = 32;
+const mostMaskBytes = 8 * 2 ** 20;
+/** Forced text is looked ahead for so many bytes. */
+const mostForcedBytes = 256;
+/** With the token before them not more than a tile of the scheduler's: they are computed at once, as part of a stream. */
+const mostForcedTokens = 63;
+/** Fewer cost more as a pass of their own than as tokens of the steps that follow. */
+const leastForcedTokens = 2;
+const noTokens = new Int32Array(0);
+
+/** A constraint over the tokens of a vocabulary. What it finds out it keeps for all requests. */
+export class Grammar {
+  readonly #automaton: Automaton;
+  readonly #vocabulary: Vocabulary;
+  readonly #trie: TokenTrie;
+  readonly #names = new WeakMap<State, string>();
+  readonly #masks = new Map<string, TokenMask>();
+  readonly #forced = new WeakMap<State, Int32Array>();
+
+  constructor(constraint: Constraint, vocabulary: Vocabulary, trie: TokenTrie) {
+    this.#automaton = new Automaton(compileConstraint(constraint));
+    this.#vocabulary = vocabulary;
+    this.#trie = trie;
+  }
+
+  get start(): State {
+    return this.#automaton.start;
+  }
+
+  /** The tokens that may come after a state. */
+  maskAt(state: State): TokenMask {
+    let name = this.#names.get(state);
+    if (name === undefined) {
+      name = this.#automaton.horizon(state, this.#trie.longest) ?? state.key;
+      this.#names.set(state, name);
+    }
+    let mask = this.#masks.get(name);
+    if (mask === undefined) {
+      this.#automaton.beginWork();
+      const { size } = this.#vocabulary;
+      mask = maskAt(state, { automaton: this.#automaton, trie: this.#trie, size });
+      if (this.#masks.size * mask.bits.byteLength > mostMaskBytes) this.#masks.clear();
+      this.#masks.set(name, mask);
+    }
+    return mask;
+  }
+
+  /** Undefined if no text goes on so. */
+  after(state: State, bytes: Uint8Array): State | undefined {
+    this.#automaton.beginWork();
+    let next: State | null = state;
+    for (const byte of bytes) if ((next = this.#automaton.after(next, byte)) === null) return undefined;
+    return next;
+  }
+
+  /**
+   * The tokens of the text that must come now, but for the last, which may be a part of one with more behind it. None
+   * where it is not worth a pass.
+   */
+  forcedAfter(state: State): Int32Array {
+    this.#automaton.beginWork();
+    let tokens = this.#forced.get(state);
+    if (tokens === undefined) this.#forced.set(state, (tokens = this.#tokensOf(this.#forcedText(state))));
+    return tokens;
+  }
+
+  #forcedText(state: State): string {
+    const bytes: number[] = [];
+    for (let at = state; bytes.length < mostForcedBytes;) {
+      const byte = this.#automaton.onlyByte(at);
+      const next = byte === undefined ? null : this.#automaton.after(at, byte);
+      if (next === null) break;
+      bytes.push(byte!);
+      at = next;
+    }
+    const isInsideCharacter = (bytes[0]! & 0xc0) === 0x80;
+    return isInsideCharacter
+      ? ""
+      : new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes), { stream: true });
+  }
+
+  /** A line break before the text keeps tokenizers from beginning it with a space; it makes no token with what follows. */
+  #tokensOf(text: string): Int32Array {
+    if (text === "") return noTokens;
+    const tokens = this.#vocabulary.tokenize(`\n${text}`, { parseSpecial: false, addSpecial: false });
+    let left = Buffer.byteLength(text);
+    let begin = tokens.length;
+    while (begin > 0 && left > 0) left -= this.#vocabulary.piece(tokens[--begin]!).length;
+    const forced = tokens.subarray(begin, -1).slice(0, mostForcedTokens);
+    return left === 0 && forced.length >= leastForcedTokens ? forced : noTokens;
+  }
+}
+
+/** The grammars of one vocabulary, by what they are. */
+export class Grammars {
+  readonly #vocabulary: Vocabulary;
+  #trie: TokenTrie | undefined;
+  readonly #grammars = new Map<string, Grammar>();
+
+  constructor(vocabulary: Vocabulary) {
+    this.#vocabulary = vocabulary;
+  }
+
+  /** Takes the trie that somebody else has made; without it the first grammar makes it. */
+  useTrie(trie: TokenTrie): void {
+    this.#trie ??= trie;
+  }
+
+  /** Or why there is none. */
+  of(constraint: Constraint): Grammar | MillraceError {
+    this.#trie ??= buildTokenTrie(this.#vocabulary);
+    const key = JSON.stringify(constraint);
+    const grammar = this.#grammars.get(key) ?? this.#make(constraint, this.#trie);
+    if (grammar instanceof MillraceError) return grammar;
+    this.#grammars.delete(key);
+    this.#grammars.set(key, grammar);
+    const [oldest] = this.#grammars.keys();
+    if (this.#grammars.size > mostGrammars) this.#grammars.delete(oldest!);
+    return grammar;
+  }
+
+  #make(constraint: Constraint, trie: TokenTrie): Grammar | MillraceError {
+    try {
+      return new Grammar(constraint, this.#vocabulary, trie);
+    } catch (error) {
+      return toMillraceError(error);
+    }
+  }
+}

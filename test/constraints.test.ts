@@ -1,0 +1,310 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { problemOf } from "../src/api/constraints/check-constraint.ts";
+import { parseGrammar } from "../src/api/constraints/gbnf.ts";
+import { anyJsonObject, parseJsonSchema } from "../src/api/constraints/json-schema.ts";
+import { parseRegex } from "../src/api/constraints/regex.ts";
+import { stringFormats } from "../src/api/constraints/string-formats.ts";
+import type { Constraint } from "../src/core/constraint.ts";
+import { Automaton, type State } from "../src/inference/constraint/automaton.ts";
+import { Grammar } from "../src/inference/constraint/grammar.ts";
+import { compileConstraint } from "../src/inference/constraint/program.ts";
+import { accepts, allowedTokens, randomAnswer, trie, vocabulary } from "./random-answers.ts";
+
+const regex = (source: string): Constraint => ({ rules: [parseRegex(source, { field: "regex", partial: false })] });
+const partialRegex = (source: string): Constraint => ({
+  rules: [parseRegex(source, { field: "regex", partial: true })],
+});
+
+const atoms = fc.constantFrom(
+  "a",
+  "b",
+  "é",
+  ".",
+  "[ab]",
+  "[^a]",
+  String.raw`\d`,
+  String.raw`\w`,
+  String.raw`\s`,
+  "[a-cx-z]",
+  "🐻",
+);
+const { source } = fc.letrec<{ source: string; part: string }>((tie) => ({
+  source: fc.array(tie("part"), { minLength: 1, maxLength: 3 }).map((parts) => parts.join("")),
+  part: fc.oneof(
+    { depthSize: "small", withCrossShrink: true },
+    atoms,
+    fc.tuple(atoms, fc.constantFrom("*", "+", "?", "{2}", "{1,3}", "{2,}")).map(([atom, times]) => atom + times),
+    fc.tuple(tie("source"), fc.constantFrom("*", "?", "")).map(([inner, times]) => `(${inner})${times}`),
+    fc.tuple(tie("source"), tie("source")).map(([left, right]) => `(?:${left}|${right})`),
+  ),
+}));
+const texts = fc.string({
+  unit: fc.constantFrom("a", "b", "c", "x", "é", "🐻", "1", " ", "\n", "_", '"'),
+  maxLength: 8,
+});
+
+describe("a regular expression", () => {
+  test("lets through what JavaScript's does, whole or in part", () => {
+    fc.assert(
+      fc.property(source, texts, (source, text) => {
+        expect(accepts(regex(source), text)).toBe(new RegExp(`^(?:${source})$`, "u").test(text));
+        expect(accepts(partialRegex(source), text)).toBe(new RegExp(source, "u").test(text));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test.each([
+    ["^a|b$", ["a", "ax", "b", "xb"], ["xa", "bx", ""]],
+    ["^$", [""], ["a"]],
+    ["^(a|b){2,3}?$", ["ab", "bba"], ["a", "aaaa"]],
+    [String.raw`^[\]\\\-"]\u{1F43B}\x41$`, ["]🐻A", "-🐻A"], ["a🐻A"]],
+  ])("%s", (source, good, bad) => {
+    for (const text of good) expect([text, accepts(partialRegex(source), text)]).toEqual([text, true]);
+    for (const text of bad) expect([text, accepts(partialRegex(source), text)]).toEqual([text, false]);
+  });
+
+  test.each([
+    "(",
+    ")",
+    "a)",
+    "[a",
+    "a**",
+    "a{2}{3}",
+    "(?=a)",
+    "(?<!a)",
+    String.raw`\bword`,
+    String.raw`(a)\1`,
+    String.raw`\p{L}`,
+    "a^b",
+    "{",
+    "[b-a]",
+    "a{3,2}",
+    "\\",
+  ])("%s is refused", (source) => {
+    expect(() => regex(source)).toThrow("'regex' is not supported");
+  });
+});
+
+const scalar = fc.oneof(
+  fc.constantFrom({ type: "boolean" }, { type: "null" }, { type: "string" }, { type: "integer" }, { type: "number" }),
+  fc.record({ type: fc.constant("string"), minLength: fc.nat(3), maxLength: fc.integer({ min: 3, max: 60 }) }),
+  fc
+    .constantFrom("^[a-z]{2,4}$", "b.", String.raw`^\d+"?$`, "^[^a]*$", String.raw`^[\\"]{2}$`)
+    .map((pattern) => ({ type: "string", pattern })),
+  fc.constantFrom(...Object.keys(stringFormats)).map((format) => ({ type: "string", format })),
+  fc
+    .record({
+      type: fc.constantFrom("integer", "number"),
+      low: fc.integer({ min: -2000, max: 2000 }),
+      width: fc.nat(1500),
+      open: fc.boolean(),
+    })
+    .map(({ type, low, width, open }) =>
+      open
+        ? { type, exclusiveMinimum: low, exclusiveMaximum: low + width + 2 }
+        : { type, minimum: low, maximum: low + width },
+    ),
+  fc.integer({ min: -20, max: 20 }).map((minimum) => ({ type: "number", minimum })),
+  fc.integer({ min: -20, max: 20 }).map((exclusiveMaximum) => ({ type: "integer", exclusiveMaximum })),
+  fc
+    .uniqueArray(fc.jsonValue({ maxDepth: 1 }), { minLength: 1, maxLength: 4, selector: (one) => JSON.stringify(one) })
+    .map((list) => ({ enum: list })),
+  fc.jsonValue({ maxDepth: 2 }).map((value) => ({ const: value })),
+);
+const names = fc.uniqueArray(
+  fc.oneof(fc.string({ maxLength: 6 }), fc.constantFrom("name", 'a"b', "é", "\\", "constructor")),
+  { maxLength: 4 },
+);
+const { schema: schemas } = fc.letrec<{ schema: object; object: object }>((tie) => ({
+  object: fc
+    .tuple(
+      names,
+      fc.array(tie("schema"), { minLength: 4, maxLength: 4 }),
+      fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
+      fc.constantFrom(undefined, false, true),
+    )
+    .map(([names, schemas, required, additionalProperties]) => ({
+      type: "object",
+      properties: Object.fromEntries(names.map((name, index) => [name, schemas[index]])),
+      required: names.filter((_name, index) => required[index]),
+      ...(additionalProperties !== undefined && { additionalProperties }),
+    })),
+  schema: fc.oneof(
+    { maxDepth: 3, withCrossShrink: true },
+    scalar,
+    tie("object"),
+    fc
+      .record({ items: tie("schema"), minItems: fc.nat(2), maxItems: fc.integer({ min: 2, max: 5 }) })
+      .map((array) => ({ type: "array", ...array })),
+    fc.tuple(tie("schema"), tie("schema")).map(([a, b]) => ({ type: "array", prefixItems: [a, b], minItems: 2 })),
+    fc.tuple(tie("schema"), tie("schema")).map((anyOf) => ({ anyOf })),
+    tie("schema").map((additionalProperties) => ({ type: "object", additionalProperties })),
+    tie("schema").map((inner) => ({
+      $defs: { it: inner },
+      type: "object",
+      properties: { it: inner },
+      required: ["it"],
+    })),
+    fc.constant({ type: ["string", "null"], maxLength: 2 }),
+  ),
+}));
+
+const ajv = new Ajv2020({ strict: false, validateFormats: false, ownProperties: true });
+
+describe("a JSON schema", () => {
+  test("is kept to by every answer of any allowed tokens, in 1,000 of 1,000 cases", () => {
+    let cases = 0;
+    fc.assert(
+      fc.property(schemas, fc.nat(), fc.constantFrom(0, 20, 60), (schema, seed, patience) => {
+        const constraint = parseJsonSchema(schema, "schema");
+        expect(problemOf(constraint)).toBeUndefined();
+        const answer = randomAnswer(constraint, seed, patience);
+        const isValid = ajv.validate(schema, JSON.parse(answer!));
+        expect([answer, isValid, ajv.errorsText()]).toEqual([answer, true, "No errors"]);
+        cases++;
+      }),
+      { numRuns: 1000 },
+    );
+    expect(cases).toBeGreaterThanOrEqual(1000);
+  }, 120_000);
+
+  test("that refers to itself is kept to", () => {
+    const tree = {
+      $ref: "#/$defs/node",
+      $defs: {
+        node: {
+          type: "object",
+          properties: {
+            value: { type: "integer" },
+            children: { type: "array", items: { $ref: "#/$defs/node" }, maxItems: 2 },
+          },
+          required: ["value", "children"],
+          additionalProperties: false,
+        },
+      },
+    };
+    const constraint = parseJsonSchema(tree, "schema");
+    expect(accepts(constraint, '{"value": 1, "children": [{"value": -2, "children": []}]}')).toBe(true);
+    expect(accepts(constraint, '{"value": 1, "children": [{"value": 2}]}')).toBe(false);
+    for (let seed = 0; seed < 50; seed++)
+      expect(ajv.validate(tree, JSON.parse(randomAnswer(constraint, seed, 50)!))).toBe(true);
+  });
+
+  test.each([
+    [{ type: "number", minimum: 0, maximum: 1 }, ["0", "1", "0.5", "1.0", "0.000001"], ["1.1", "-0.1", "2", "01"]],
+    [{ type: "number", exclusiveMinimum: 0 }, ["0.1", "1", "0.000100", "17.5"], ["0", "0.0", "-1"]],
+    [{ type: "number", maximum: -3 }, ["-3", "-3.5", "-100"], ["-2.9", "0", "3"]],
+    [
+      { type: "integer", minimum: 8, maximum: 121 },
+      ["8", "9", "10", "99", "100", "121"],
+      ["7", "122", "1", "200", "08"],
+    ],
+    [{ type: "integer", minimum: -12, maximum: -7 }, ["-12", "-10", "-7"], ["-6", "-13", "7", "-1"]],
+    [
+      { type: "integer", minimum: -9007199254740991, maximum: 9007199254740991 },
+      ["0", "-999999999999999"],
+      ["1e5", "-0.5"],
+    ],
+    [{ type: "number", minimum: -1e300 }, ["0", "-0.5", "-999999999999999"], ["1e5", "-1e301"]],
+    [
+      { type: "object", propertyNames: { type: "string" }, additionalProperties: { type: "null" } },
+      ["{}", '{"a": null}'],
+      ['{"a": 1}'],
+    ],
+    [{ oneOf: [{ type: "string" }, { type: "null" }] }, ['"x"', "null"], ["1"]],
+    [{ allOf: [{ type: "boolean" }], description: "yes or no" }, ["true"], ["1"]],
+    [{ type: ["integer", "string"], enum: [1, "a", null] }, ["1", '"a"'], ["null"]],
+    [{ type: "object" }, ["{}", '{"a": [1, {"b": null}]}'], ["[]", '{"a":1}', '{"a": 1,}']],
+    [{ type: "string", format: "date" }, ['"2024-12-31"'], ['"2024-02-30"', '"2024-13-01"']],
+    [{ type: "array", items: { type: "integer" }, minItems: 1 }, ["[1]", "[1, 2]"], ["[]", "[1,2]", "[1, ]"]],
+  ])("%j", (schema, good, bad) => {
+    const constraint = parseJsonSchema(schema, "schema");
+    for (const text of good) expect([text, accepts(constraint, text)]).toEqual([text, true]);
+    for (const text of bad) expect([text, accepts(constraint, text)]).toEqual([text, false]);
+  });
+});
+
+test("any JSON object is one, whatever tokens are drawn", () => {
+  for (let seed = 0; seed < 200; seed++) {
+    const value = JSON.parse(randomAnswer(anyJsonObject(), seed, 60)!) as unknown;
+    expect(typeof value === "object" && value !== null && !Array.isArray(value)).toBe(true);
+  }
+});
+
+test("a mask has the tokens that the text can go on with, also where it was made for another count", () => {
+  const constraints = fc.oneof(
+    fc.constantFrom("[a-z ]{3,40}.", "(a{2,9}b?){3,7}", "(The | [a-z]+,){2,12}!").map(regex),
+    schemas.map((schema) => parseJsonSchema(schema, "schema")),
+  );
+  fc.assert(
+    fc.property(constraints, fc.array(fc.nat(), { minLength: 1, maxLength: 40 }), (constraint, picks) => {
+      const grammar = new Grammar(constraint, vocabulary, trie);
+      const automaton = new Automaton(compileConstraint(constraint));
+      let [state, same]: [State, State] = [grammar.start, automaton.start];
+      for (const pick of picks) {
+        const { bits, allowed } = grammar.maskAt(state);
+        const expected = allowedTokens(automaton, same);
+        const masked = Array.from({ length: vocabulary.size }, (_, token) => token).filter(
+          (token) => (bits[token >> 5]! >> (token & 31)) & 1,
+        );
+        expect(masked).toEqual(expected);
+        expect(allowed).toBe(expected.length);
+        const token = expected[pick % expected.length]!;
+        if (vocabulary.endsGeneration(token)) return;
+        state = grammar.after(state, vocabulary.piece(token))!;
+        for (const byte of vocabulary.piece(token)) same = automaton.after(same, byte)!;
+      }
+    }),
+    { numRuns: 150 },
+  );
+}, 60_000);
+
+describe("a grammar", () => {
+  test("of llama.cpp's kind", () => {
+    const constraint = parseGrammar(
+      String.raw`# sums
+root  ::= sum ("\n" sum)*   # one a line
+sum   ::= term (" + " term){0,2} |
+  "nothing"
+term  ::= [0-9]+ | "(" sum ")"
+`,
+      "grammar",
+    );
+    expect(problemOf(constraint)).toBeUndefined();
+    for (const text of ["1", "1 + 22 + (3 + 4)\nnothing"]) expect(accepts(constraint, text)).toBe(true);
+    for (const text of ["", "1 +", "1 + 2 + 3 + 4", "(1", "nothing\n"]) expect(accepts(constraint, text)).toBe(false);
+  });
+
+  test.each([
+    ['root ::= root "a" | "b"', "begins with itself"],
+    ['root ::= x? root "a" | "b"\nx ::= "x"', "begins with itself"],
+    ['root ::= "a" root', "no answer would end"],
+    ['root ::= ("a"?){5}', "may be empty is counted"],
+    ['root ::= "a"{20000}', "larger than"],
+    [String.raw`root ::= [^\x00-\U0010FFFF]`, "no characters"],
+  ])("%s: %s", (source, problem) => {
+    expect(problemOf(parseGrammar(source, "grammar"))).toContain(problem);
+  });
+
+  test.each([
+    ['start ::= "a"', "no rule 'root'"],
+    ["root ::= a", "no rule 'a'"],
+    ['root ::= "a', "ends too early"],
+    ['root ::= "a"\nroot ::= "b"', "two rules 'root'"],
+    ['root ::= ("a"', "is not closed"],
+    ['root = "a"', "begins with its name"],
+    ['root ::= "a" )', "begins with its name"],
+    [`root ::= ${"(".repeat(60)}"a"${")".repeat(60)}`, "in each other"],
+  ])("%s: %s", (source, problem) => {
+    expect(() => parseGrammar(source, "grammar")).toThrow(problem);
+  });
+
+  test("with one text that can be read in ever more ways ends in an error, not in a standstill", () => {
+    const constraint = parseGrammar('root ::= a*\na ::= "x"{1,3000} | "x"{2,3000}', "grammar");
+    expect(problemOf(constraint)).toBeUndefined();
+    expect(() => accepts(constraint, "x".repeat(3000))).toThrow("too many ways");
+  });
+});

@@ -88,7 +88,7 @@ function pathItem({ path, summary, request, answer, streams = false }: Operation
         description: "the answer",
         content: {
           ...(answer && json(jsonSchemaOf(answer))),
-          ...(streams && { "text/event-stream": { schema: { type: "string" } } }),
+          ...(streams && { "text/event-stream": { schema: eventSchema } }),
         },
       },
       "4XX": { description: "the request is at fault", content: errorContent },
@@ -97,6 +97,9 @@ function pathItem({ path, summary, request, answer, streams = false }: Operation
   };
   return { [request === undefined ? "get" : "post"]: operation };
 }
+
+/** Of each event of a stream; its data is JSON, or `[DONE]`. */
+const eventSchema = { type: "object", properties: { data: { type: "string" } }, required: ["data"] };
 
 const json = (schema: object) => ({ "application/json": { schema } });
 const errorContent = json({ $ref: "#/components/schemas/Error" });

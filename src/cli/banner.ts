@@ -30,12 +30,16 @@ function linesOf({ id, loaded }: ModelSummary): Line[] {
 }
 
 function planLine({ info, plan }: Loaded): string {
-  const layout = plan.kvLayout === "per-sequence" ? "one KV cache per slot" : "one KV cache for all";
   const threads = plan.threads === 1 ? "1 thread" : `${plan.threads} threads`;
+  return [threads, ...roomIn({ info, plan }), info.library, `CPU ${info.cpuVariant}`].join(" · ");
+}
+
+/** What it takes at once. */
+function roomIn({ info, plan }: Pick<Loaded, "info" | "plan">): readonly string[] {
+  if (plan.task === "embed") return [`texts of up to ${info.contextPerSlot} tokens`];
   const slots = plan.slots === 1 ? "1 slot" : `${plan.slots} slots`;
-  return [threads, `${slots} x ${info.contextPerSlot} tokens`, layout, info.library, `CPU ${info.cpuVariant}`].join(
-    " · ",
-  );
+  const layout = plan.kvLayout === "per-sequence" ? "one KV cache per slot" : "one KV cache for all";
+  return [`${slots} x ${info.contextPerSlot} tokens`, layout];
 }
 
 const examples = {

@@ -98,7 +98,10 @@ test("a file of another server", () => {
 });
 
 test.each([
-  ["embedding_model: all-MiniLM-L6-v2\n", /embedding_model \(.*yaml:1\) is not supported: an embedding model is an entry/],
+  [
+    "embedding_model: all-MiniLM-L6-v2\n",
+    /embedding_model \(.*yaml:1\) is not supported: an embedding model is an entry/,
+  ],
   ["\nstream: true\n", /stream \(.*yaml:2\) is not supported: each request/],
   ["skip_special_tokens: false\n", /skip_special_tokens /],
   ["stream: 0\n", /stream /],

@@ -5,6 +5,7 @@ import type { Scheduling } from "../core/scheduling.ts";
 import type { Embedder } from "../engine/embedder.ts";
 import { Idle, nextTurn } from "../scheduler/idle.ts";
 import type { StepReport, StepWatch } from "../scheduler/step-loop.ts";
+import { ThreadGovernor } from "../scheduler/thread-governor.ts";
 import { EmbeddingQueue, tokensOf, type CallPart } from "./embedding-queue.ts";
 
 /** A request whose inputs are tokens: nothing that takes long is left to do but the calls. */
@@ -32,6 +33,8 @@ export interface EmbeddingLoopOptions {
 
 /** How fast the measured time per token follows. */
 const costWeight = 0.2;
+/** Calls of so many tokens or more take the same time per token, or nearly: they are compared with each other. */
+const comparableTokens = 64;
 
 /** What `Inference` is for an engine that generates: the life of requests between their tokens and their vectors. */
 export class EmbeddingLoop {
@@ -40,6 +43,7 @@ export class EmbeddingLoop {
   readonly #clock: Clock;
   readonly #queue: EmbeddingQueue;
   #maxQueuedTokens: number;
+  readonly #governor: ThreadGovernor;
   #threads: number;
   /** Of the last calls; 0 = nothing was computed yet. */
   #msPerToken = 0;
@@ -57,6 +61,7 @@ export class EmbeddingLoop {
     this.#queue = new EmbeddingQueue({ texts: slots, tokens: microBatch }, scheduling.ageingMs);
     this.#maxQueuedTokens = scheduling.maxQueuedTokens;
     this.#threads = threads;
+    this.#governor = new ThreadGovernor(threads);
   }
 
   submit({ request, texts, waitedMs, again }: PreparedTexts): void {
@@ -83,10 +88,9 @@ export class EmbeddingLoop {
     this.#maxQueuedTokens = maxQueuedTokens;
   }
 
-  /** So many threads compute from now on, 1 .. those of the plan. */
+  /** At most so many threads compute from now on, 1 .. those of the plan. */
   limitThreads(threads: number): void {
-    this.#threads = threads;
-    this.#embedder.setThreads(threads);
+    this.#governor.limit = threads;
   }
 
   /** Computes while there is work, until `signal` aborts. Throws when the embedder does. */
@@ -115,6 +119,7 @@ export class EmbeddingLoop {
     const texts = call.flatMap((part) => part.texts);
     const tokens = tokensOf(texts);
     const { watch } = this.#options;
+    this.#useThreads(this.#governor.next);
     this.#running = call.map(({ waiting }) => waiting.request.id);
     const begin = this.#clock.now();
     watch?.beginStep(tokens);
@@ -125,9 +130,22 @@ export class EmbeddingLoop {
     const milliseconds = now - begin;
     if (vectors !== undefined) {
       this.#book(call, vectors, now);
-      this.#msPerToken += (this.#msPerToken === 0 ? 1 : costWeight) * (milliseconds / tokens - this.#msPerToken);
+      this.#learn(tokens, { milliseconds, now });
     }
     return this.#report({ tokens, sequences: texts.length, milliseconds });
+  }
+
+  #useThreads(threads: number): void {
+    if (threads !== this.#threads) this.#embedder.setThreads(threads);
+    this.#threads = threads;
+  }
+
+  #learn(tokens: number, { milliseconds, now }: { readonly milliseconds: number; readonly now: number }): void {
+    const msPerToken = milliseconds / tokens;
+    this.#msPerToken += (this.#msPerToken === 0 ? 1 : costWeight) * (msPerToken - this.#msPerToken);
+    const { microBatch } = this.#embedder.plan;
+    if (tokens < comparableTokens) return;
+    this.#governor.observe({ tokens: microBatch, milliseconds: msPerToken * microBatch, now }); // as if all were as large
   }
 
   #book(call: readonly CallPart[], vectors: readonly Float32Array[], now: number): void {
@@ -147,8 +165,8 @@ export class EmbeddingLoop {
     return {
       ...measured,
       step: ++this.#calls,
-      threads: this.#threads,
-      threadLimit: this.#threads,
+      threads: this.#governor.settled,
+      threadLimit: this.#governor.limit,
       running: this.#running.length,
       waiting: this.#queue.size,
       waitingTokens: this.#queue.tokens,

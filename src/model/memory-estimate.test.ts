@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { defaultPlan, type ExecutionPlan } from "../core/execution-plan.ts";
 import { estimateMemory, type MemoryEstimate } from "./memory-estimate.ts";
-import { gemma3, smollm2, smollm2Q4 } from "./real-headers/testing.ts";
+import { gemma3, minilm, smollm2, smollm2Q4 } from "./real-headers/testing.ts";
 
 const mebibyte = 1024 * 1024;
 
@@ -24,6 +24,11 @@ const reported: readonly (readonly [
   ["SmolLM2", smollm2, { kvTypeK: "q8_0", kvTypeV: "q8_0" }, 191.25, 14.42],
   ["SmolLM2", smollm2, { slots: 64, contextPerSlot: 256 }, 360, 13.76],
   ["SmolLM2", smollm2, { kvLayout: "unified" }, 360, 29.51],
+  ["SmolLM2", smollm2, { task: "embed" }, 11.25, 99.9],
+  ["SmolLM2", smollm2, { task: "embed", microBatch: 2048 }, 45, 401.12],
+  ["MiniLM", minilm, { task: "embed" }, 0, 5.77],
+  ["MiniLM", minilm, { task: "embed", microBatch: 2048 }, 0, 29.09],
+  ["MiniLM", minilm, { task: "embed", flashAttention: "off" }, 0, 17.52],
   ["gemma 3", gemma3, {}, 168, 20.77],
   ["gemma 3", gemma3, { swaFull: true }, 288, 21.77],
   ["gemma 3", gemma3, { microBatch: 2048 }, 288, 87.08],
@@ -46,6 +51,13 @@ test("the parts make the total; what was copied can be dropped again, unless it 
   expect(parts.prefixCache).toBe(1000);
   const read = estimate(smollm2Q4, { loadMode: "read" }, 1000);
   expect([read.total, read.droppable]).toEqual([total - droppable, 0]);
+});
+
+test("a call's rows of logits are kept beside its vectors", () => {
+  // What came to be resident when calls of so many tokens were computed, but for the compute buffer.
+  expect(estimate(minilm, { task: "embed" }).outputs / mebibyte).toBeCloseTo(60.4, 1);
+  expect(estimate(minilm, { task: "embed", microBatch: 2048 }).outputs / mebibyte).toBeCloseTo(241.5, 1);
+  expect(estimate(minilm, { task: "embed" }).moves).toBe(0);
 });
 
 test("one context for all slots, the model's own limit, recurrent layers", () => {

@@ -1,4 +1,5 @@
 import type { ExecutionPlan, KvType } from "../core/execution-plan.ts";
+import { encoders } from "./architectures.ts";
 import { tensorTypes } from "./ggml-types.ts";
 import type { GgufHeader } from "./gguf-header.ts";
 
@@ -20,7 +21,7 @@ export interface MemoryEstimate {
   readonly moves: number;
   /** Intermediate results of one micro-batch. */
   readonly compute: number;
-  /** Logits, or vectors of tokens. */
+  /** Logits; of a plan to embed also vectors, a row for each token of the largest call. */
   readonly outputs: number;
   /** The tokenizer's tables. */
   readonly vocabulary: number;
@@ -67,7 +68,7 @@ export function estimateMemory(header: GgufHeader, { plan, cacheMemory }: Load):
     kvCache,
     moves: plan.slots === 1 || embeds ? 0 : kvCache / plan.slots,
     compute: computeBytes(header, plan, cells),
-    outputs: (embeds ? plan.microBatch * header.embeddingLength : plan.slots * header.vocabularySize) * floatBytes,
+    outputs: outputBytes(header, plan),
     vocabulary: header.vocabularySize * bytesPerToken + header.mergeCount * bytesPerMerge,
     process: processBytes,
     prefixCache: cacheMemory,
@@ -81,6 +82,12 @@ interface CacheCells {
   readonly full: number;
   readonly sliding: number;
   readonly streams: number;
+}
+
+/** The library keeps room for logits also where it makes vectors, and clears it: measured, all of it is resident. */
+function outputBytes({ vocabularySize, embeddingLength }: GgufHeader, plan: ExecutionPlan): number {
+  if (plan.task === "embed") return plan.microBatch * (vocabularySize + embeddingLength) * floatBytes;
+  return plan.slots * vocabularySize * floatBytes;
 }
 
 /** Of a plan to embed, those of one call: an encoder keeps nothing in them, but its masks are as wide. */
@@ -118,9 +125,12 @@ function computeBytes(header: GgufHeader, plan: ExecutionPlan, cells: CacheCells
   const maskBytes = flash ? 2 : floatBytes;
   const masks = tokens * (cells.full + (header.slidingWindow > 0 ? cells.sliding : 0)) * maskBytes;
   const hidden = tokens * header.embeddingLength * floatBytes;
-  const feedForward = 4 * hidden + 3 * tokens * header.feedForwardLength * floatBytes;
+  const wide = tokens * header.feedForwardLength * floatBytes;
+  const feedForward = header.architecture === "bert" ? 3 * hidden + wide : 4 * hidden + 3 * wide; // BERT has no gate
   const attention = 4 * hidden + (flash ? 0 : tokens * cells.full * header.heads * floatBytes);
-  const logits = hidden + Math.min(plan.slots, tokens) * header.vocabularySize * floatBytes;
+  // To pool its tokens, a model that generates computes the logits of all.
+  const rows = encoders.has(header.architecture) ? 0 : plan.task === "embed" ? tokens : Math.min(plan.slots, tokens);
+  const logits = hidden + rows * header.vocabularySize * floatBytes;
   return masks + Math.max(feedForward, attention, logits);
 }
 

@@ -82,11 +82,12 @@ class LlamaEmbedder implements Embedder {
     this.#batch.fill(texts.map(itemOf));
     if (texts.length === 0) return [];
     this.#threads.use(this.plan.batchThreads);
-    const result = this.#native.decode(this.#context, this.#batch.native);
+    const [native, context, batch] = [this.#native, this.#context, this.#batch.native];
+    const result = this.#memory === null ? native.encode(context, batch) : native.decode(context, batch);
     const vectors = result === decodeResults.done ? texts.map((_, slot) => this.#vectorOf(slot)) : undefined;
     if (this.#memory !== null) this.#native.removeRange(this.#memory, -1, -1, -1);
     if (vectors === undefined && result !== decodeResults.aborted) {
-      throw failure("engine_failed", { problem: `llama_decode returned ${result}; the log says why` });
+      throw failure("engine_failed", { problem: `llama.cpp returned ${result} for a call; its log says why` });
     }
     return vectors;
   }

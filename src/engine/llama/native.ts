@@ -200,11 +200,11 @@ interface LibraryFunctions {
   freeContext(context: Pointer): void;
   batchLimit(context: Pointer): number;
   memory(context: Pointer): Pointer | null;
-  decode(context: Pointer, batch: NativeBatch): number;
-  /** Waits for the computation and puts the rows into the order of the batch. */
-  logits(context: Pointer): Pointer | null;
   poolingType(context: Pointer): number;
-  /** Waits for the computation. */
+  decode(context: Pointer, batch: NativeBatch): number;
+  encode(context: Pointer, batch: NativeBatch): number;
+  /** These wait for the computation; the rows of logits are put into the order of the batch. */
+  logits(context: Pointer): Pointer | null;
   sequenceEmbedding(context: Pointer, slot: number): Pointer | null;
 
   removeRange(memory: Pointer, slot: number, from: number, to: number): boolean;
@@ -281,6 +281,7 @@ const prototypes: Record<keyof LibraryFunctions, string> = {
   batchLimit: "uint32 llama_n_batch(void *ctx)",
   memory: "void *llama_get_memory(void *ctx)",
   decode: "int32 llama_decode(void *ctx, llama_batch batch)",
+  encode: "int32 llama_encode(void *ctx, llama_batch batch)",
   logits: "void *llama_get_logits(void *ctx)",
   poolingType: "int32 llama_pooling_type(void *ctx)",
   sequenceEmbedding: "void *llama_get_embeddings_seq(void *ctx, int32 seq_id)",

@@ -12,6 +12,8 @@ import type { Engine, EngineInfo } from "./engine/engine.ts";
 import { silenceNativeLog } from "./engine/llama/native-log.ts";
 import { openEngine } from "./engine/open.ts";
 import { threadsForThisMachine } from "./host/cpu-quota.ts";
+import { Recorder } from "./host/recordings/recorder.ts";
+import { withRecordings } from "./host/recordings/replayed-model.ts";
 import { CpuShares } from "./host/cpu-shares.ts";
 import { memoryGauge } from "./host/memory-gauge.ts";
 import { ModelPool } from "./host/model-pool.ts";
@@ -43,6 +45,9 @@ export interface Served {
   /** In the order of the configuration. */
   readonly models: readonly ModelSummary[];
   readonly needsKey: boolean;
+  /** The folders in which it records, or from which it replays. */
+  readonly record?: string | undefined;
+  readonly replay?: string | undefined;
 }
 
 export interface ModelSummary {
@@ -75,12 +80,15 @@ interface ServeOptions extends PullOptions {
  * Serves until `signal` aborts, then lets running requests end within the drain time. Throws a MillraceError when it cannot
  * start, `drain_time_over` when requests took longer, or the signal's reason when it was stopped before the models were there.
  */
-export async function serve({ config, models }: LoadedConfig, options: ServeOptions): Promise<void> {
+export async function serve(loaded: LoadedConfig, options: ServeOptions): Promise<void> {
   const { signal } = options;
+  const { config, models } = withRecordings(loaded);
   assertBindAllowed(config);
-  const live = new LiveConfig({ config, models }, options.reread);
+  const live = new LiveConfig({ config, models }, () => withRecordings(options.reread()));
   const { logger, setLevel: setLogLevel } = createLog({ level: config.logLevel });
-  const specOptions = { ...options, logger, cpuShares: new CpuShares(threadsForThisMachine().threads) };
+  const recorder = config.record === undefined ? undefined : new Recorder(config.record, logger);
+  const cpuShares = new CpuShares(threadsForThisMachine().threads);
+  const specOptions = { ...options, logger, cpuShares, recorder };
   const specs: ModelSpec[] = [];
   for (const model of models) specs.push(await modelSpec(model.config, specOptions));
   const stopped = stopOf(signal);
@@ -112,7 +120,8 @@ export async function serve({ config, models }: LoadedConfig, options: ServeOpti
     yieldToEngines();
     options.onListening({ url, loading: pool.loading, reload: () => reloader.reload() });
     if ((await Promise.race([pool.ready(), stopped])) === "stopped") return;
-    options.onReady({ url, models: pool.served.map(summaryOf), needsKey: config.apiKeys.length > 0 });
+    const { record, replay, apiKeys } = config;
+    options.onReady({ url, models: pool.served.map(summaryOf), needsKey: apiKeys.length > 0, record, replay });
     await stopped;
   } finally {
     await server.close();

@@ -4,16 +4,23 @@ type Loaded = NonNullable<ModelSummary["loaded"]>;
 type Line = readonly [name: string, text: string];
 
 /** What `serve` prints when its models are ready: address, models, plans, and a command to paste. */
-export function banner({ url, models, needsKey }: Served): string {
+export function banner({ url, models, needsKey, record, replay }: Served): string {
   const first = models[0]!;
   const { info, hasChatTemplate = true } = first.loaded ?? {};
   const use = info?.dimensions !== undefined ? "embeddings" : hasChatTemplate ? "chat" : "completions";
   const lines: Line[] = [
     ["Millrace", use === "chat" ? `${url} · open it in a browser to chat` : url],
-    ...models.flatMap(linesOf),
-    ["try", curl(url, first.id, { use, needsKey })],
+    ...models.flatMap((model) => (replay === undefined ? linesOf(model) : [replayedLine(model)])),
   ];
+  if (record !== undefined) lines.push(["records", `prompts and answers, in clear, in ${record}`]);
+  if (replay !== undefined) lines.push(["replays", `what was recorded in ${replay}`]);
+  else lines.push(["try", curl(url, first.id, { use, needsKey })]);
   return `\n${lines.map(([name, text]) => `  ${name.padEnd(9)} ${text}`).join("\n")}\n\n`;
+}
+
+/** It runs nothing: there is no plan. */
+function replayedLine({ id, loaded }: ModelSummary): Line {
+  return ["model", `${id} · ${loaded!.info.description}`];
 }
 
 function linesOf({ id, loaded }: ModelSummary): Line[] {

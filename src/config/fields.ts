@@ -245,6 +245,21 @@ const described: Readonly<Record<ConfigKey, Described>> = {
     fromText: list,
     live: true,
   },
+  record: {
+    flag: "--record <folder>",
+    summary: "writes what the models answer into this folder, prompts included and in clear",
+    fromText: text,
+  },
+  replay: {
+    flag: "--replay <folder>",
+    summary: "answers with what was recorded in this folder, without any model",
+    fromText: text,
+  },
+  replayTiming: {
+    flag: "--replay-timing",
+    summary: "what is replayed comes as fast as it came while it was recorded, not at once",
+    fromText: boolean,
+  },
   logLevel: { flag: "--log-level <level>", summary: "least level of the log", fromText: text, live: true },
   home: { summary: "folder that keeps models", fromText: text },
   hfEndpoint: { summary: "mirror of the Hugging Face hub", fromText: text },

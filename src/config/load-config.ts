@@ -109,6 +109,7 @@ function defaults(environment: NodeJS.ProcessEnv): Layer {
     apiKeys: [],
     insecure: false,
     corsOrigins: [],
+    replayTiming: false,
     logLevel: "info",
     home: millraceHome(environment),
   };

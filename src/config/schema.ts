@@ -95,6 +95,9 @@ export const configSchema = z.strictObject({
     .max(100)
     .readonly()
     .describe('origins as browsers send them, like "https://app.example.com" (no path), or "*" for all'),
+  record: optional(line(4096).describe("the path of a folder; it is made if it is not there")),
+  replay: optional(line(4096).describe("the path of a folder of recordings")),
+  replayTiming: z.boolean().describe("true or false"),
   logLevel: z
     .enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"])
     .describe("silent, fatal, error, warn, info, debug or trace"),

@@ -111,6 +111,12 @@ export const errorTable = {
     message: (a: { model: string; available: string }) =>
       `model '${a.model}' is not served here; served: ${a.available}`,
   },
+  not_recorded: {
+    ...badRequest,
+    status: 404,
+    message: (a: { asked: string; folder: string; help: string }) =>
+      `${a.asked} is not recorded in '${a.folder}'${a.help}; to record it, ask a server that runs with --record ${a.folder}`,
+  },
   method_not_allowed: {
     ...badRequest,
     status: 405,
@@ -199,6 +205,12 @@ export const errorTable = {
 
   // Starting: files, machine, configuration
   invalid_config: { ...usage, message: (a: { problem: string }) => a.problem },
+  invalid_recording: {
+    ...serverFault,
+    retryable: false,
+    exit: exitCodes.usage.code,
+    message: (a: { file: string; problem: string }) => `${a.file} is not a recording: ${a.problem}`,
+  },
   invalid_model_file: {
     ...badRequest,
     ...notLoadable,

@@ -170,8 +170,8 @@ export interface ChoiceEvent {
   readonly reasoning?: string;
 }
 
-/** What a server's owner says for requests that leave it out. */
-export interface RequestDefaults extends Partial<Omit<Sampling, "seed" | "logitBias">> {
+/** What is taken for requests that leave it out: as a server's owner says. Without a seed each gets one of its own. */
+export interface RequestDefaults extends Partial<Omit<Sampling, "logitBias">> {
   readonly maxTokens?: number | undefined;
   readonly stop?: readonly string[] | undefined;
   /** For a chat without a system message. */

@@ -182,7 +182,7 @@ const errorSchema = z.object({
 const probability = { token: count, bytes: z.array(z.int()), isControl: z.boolean(), logprob: z.number() };
 const logprobsSchema = z.object({ ...probability, begin: count, top: z.array(z.object(probability)) });
 
-const eventSchema = z.discriminatedUnion("type", [
+export const generationEventSchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("admitted"),
     promptTokens: ids,
@@ -200,8 +200,14 @@ const eventSchema = z.discriminatedUnion("type", [
     reason: z.enum(["stop", "length"]),
     usage: z.object({ promptTokens: count, cachedTokens: count, completionTokens: count }),
   }),
+]);
+
+const eventSchema = z.discriminatedUnion("type", [
+  ...generationEventSchema.options,
   z.object({ type: z.literal("vectors"), vectors: z.array(z.string()).nonempty(), tokens: count }),
 ]);
+
+export const textReplySchema = z.union([z.object({ tokens: ids }), z.object({ text: z.string() })]);
 
 const reportSchema = z.object({
   step: count,
@@ -216,7 +222,7 @@ const reportSchema = z.object({
   drainMs: z.number().nonnegative(),
 });
 
-const infoSchema = z.object({
+export const infoSchema = z.object({
   library: z.string(),
   cpuVariant: z.string(),
   description: z.string(),
@@ -246,7 +252,7 @@ const engineMessageSchema: z.ZodType<EngineMessage> = z.discriminatedUnion("type
   z.object({
     type: z.literal("reply"),
     id: z.string(),
-    reply: z.union([z.object({ tokens: ids }), z.object({ text: z.string() })]),
+    reply: textReplySchema,
   }),
   z.object({ type: z.literal("request-failed"), id: z.string(), error: errorSchema }),
   z.object({

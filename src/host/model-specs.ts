@@ -3,22 +3,29 @@ import { keepAliveMs } from "../config/keep-alive.ts";
 import { requestDefaults } from "../config/request-defaults.ts";
 import type { Config } from "../config/schema.ts";
 import { MillraceError } from "../core/errors.ts";
+import type { RequestDefaults } from "../core/generation.ts";
 import { differenceInWords } from "../model/fit-load.ts";
 import { pullableOf, resolveModel } from "../model/resolve-model.ts";
 import type { CpuShares } from "./cpu-shares.ts";
 import { EngineHost } from "./engine-host.ts";
 import { claimOf } from "./model-claim.ts";
 import type { ModelSpec } from "./pooled-model.ts";
+import type { Recorder } from "./recordings/recorder.ts";
+import { replayedModel } from "./recordings/replayed-model.ts";
 import { prepareModel, type PreparedModel, type PullOptions } from "./prepare-model.ts";
 import { Replicas } from "./replicas.ts";
 import { schedulingFor } from "./scheduling-for.ts";
 
 /** Without a word about it, what was loaded on demand goes after five minutes, as in Ollama. */
 const onDemandKeepAliveMs = 300_000;
+/** While a server records, and when it is replayed: a request without a seed asks the same thing each time. */
+const recordedSeed = 0;
 
 export interface SpecOptions extends PullOptions {
   readonly logger: Logger;
   readonly cpuShares: CpuShares;
+  /** Writes down what they answer. */
+  readonly recorder?: Recorder | undefined;
   /** A model that is to be loaded without a request is brought to this disk when it is, not before. */
   readonly later?: boolean;
 }
@@ -28,11 +35,17 @@ export interface SpecOptions extends PullOptions {
  * the others it is only made sure that they could be. Throws what `resolveModel` throws.
  */
 export async function modelSpec(config: Config, options: SpecOptions): Promise<ModelSpec> {
-  const { logger, cpuShares, later = false } = options;
+  const { logger, cpuShares, recorder, later = false } = options;
+  if (config.replay !== undefined) return replayedModel(config, config.replay);
   const onDemand = config.load === "on_demand";
   const scheduling = schedulingFor(config);
   let ahead: PreparedModel | undefined = onDemand || later ? undefined : await prepareModel(config, options);
   const id = ahead?.id ?? (await idOnDemand(config));
+  recorder?.expect(id);
+  const defaultsOver = (recommended: RequestDefaults) => ({
+    ...requestDefaults(config, recommended),
+    ...(recorder && { seed: recordedSeed }),
+  });
   return {
     id,
     onDemand,
@@ -41,7 +54,7 @@ export async function modelSpec(config: Config, options: SpecOptions): Promise<M
     replicas: config.replicas,
     scheduling,
     mostWaiting: config.maxQueue + config.parallel * config.replicas,
-    defaultsOver: (recommended) => requestDefaults(config, recommended),
+    defaultsOver,
     recommended: ahead?.recommended ?? pullableOf(config.model)?.defaults ?? {},
     prepare: async (pull) => {
       const prepared = ahead ?? (await prepareModel(config, pull));
@@ -49,13 +62,14 @@ export async function modelSpec(config: Config, options: SpecOptions): Promise<M
       return prepared;
     },
     claim: (prepared) => claimOf(prepared, config.replicas),
-    start: ({ wanted }, { plan, cacheMemory }) => {
+    start: ({ wanted, hasChatTemplate, recommended }, { plan, cacheMemory }) => {
       const child = logger.child({ model: id });
       const less = differenceInWords(wanted, { plan, cacheMemory });
       if (less !== "") child.warn(`to fit into memory it gets ${less}`);
       const own = { modelId: id, scheduling: { ...scheduling, cacheMemory }, logger: child, cpuShares };
       const start = () => EngineHost.start({ engine: config.engine, plan }, own);
-      return new Replicas(Array.from({ length: config.replicas }, start));
+      const engines = new Replicas(Array.from({ length: config.replicas }, start));
+      return recorder?.around(engines, { id, hasChatTemplate, defaults: defaultsOver(recommended) }) ?? engines;
     },
   };
 }

@@ -22,6 +22,12 @@ export function spawnEngine(): ChildProcess {
   return prepared;
 }
 
+/** For a server that turns out to need none. */
+export function endSpareEngine(): void {
+  spare?.kill("SIGKILL"); // all weaker signals it ignores
+  spare = undefined;
+}
+
 /** What keeps this process alive while the child lives. */
 function handlesOf(child: ChildProcess): readonly (ChildProcess | Socket)[] {
   return [child, ...child.stdio.filter((pipe) => pipe !== null).map((pipe) => pipe as Socket)];

@@ -13,15 +13,16 @@ interface Server {
 /** What is known of a request before its body is checked. */
 export function fixedOf({ id, identity, headers, body }: FastifyRequest, { models, settings }: Server): Fixed {
   const { requestTimeout } = settings();
+  const defaults = modelMeant(models, body)?.defaults ?? {};
   return {
     id,
-    seed: newSeed(),
+    seed: defaults.seed ?? newSeed(),
     tenant: identity.tenant,
     lane: identity.lane,
     headers: { "x-priority": textOf(headers["x-priority"]), "x-request-timeout": textOf(headers["x-request-timeout"]) },
     defaultTimeoutMs: requestTimeout === 0 ? undefined : 1000 * requestTimeout,
     defaultModel: models.served[0].model.id,
-    defaults: modelMeant(models, body)?.defaults ?? {},
+    defaults,
   };
 }
 

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import type * as z from "zod";
 import { chatRequest } from "../src/api/openai/chat-request.ts";
 import { completionRequest } from "../src/api/openai/completion-request.ts";
+import { embeddingRequest } from "../src/api/openai/embedding-request.ts";
 import { jsonSchemaOf } from "../src/api/openapi/json-schema.ts";
 import { generateStreamRequest } from "../src/api/plain/generate-stream.ts";
 import { applyTemplateRequest, detokenizeRequest, tokenizeRequest } from "../src/api/plain/text-requests.ts";
@@ -13,6 +14,7 @@ const requests: readonly (readonly [string, z.ZodObject, object])[] = [
   ["chat", chatRequest, { messages }],
   ["completion", completionRequest, { prompt: "hi" }],
   ["generate_stream", generateStreamRequest, { prompt: "hi" }],
+  ["embeddings", embeddingRequest, { input: "hi" }],
   ["tokenize", tokenizeRequest, { content: "hi" }],
   ["detokenize", detokenizeRequest, { tokens: [7] }],
   ["apply-template", applyTemplateRequest, { messages }],

@@ -18,6 +18,7 @@ const choiceText = longText(1000, "a string");
 export const guidedFields = {
   guided_json: z
     .custom<string | object>(isSchemaOrText, "a JSON schema, or one as a string")
+    .meta({ type: ["object", "string"] })
     .nullish()
     .describe("the answer is JSON that is valid by it"),
   guided_regex: longText(4096, "a regular expression").nullish().describe("it matches the whole answer"),

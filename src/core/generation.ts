@@ -1,5 +1,23 @@
 import type { Constraint } from "./constraint.ts";
 
+/** A function that a model may call; in the shape that chat templates know. */
+export interface Tool {
+  readonly type: "function";
+  readonly function: {
+    readonly name: string;
+    readonly description?: string;
+    /** A JSON schema of its arguments, an object. */
+    readonly parameters: Readonly<Record<string, unknown>>;
+  };
+}
+
+/** A call of one, in a conversation. */
+export interface ToolCall {
+  readonly id: string;
+  readonly type: "function";
+  readonly function: { readonly name: string; readonly arguments: Readonly<Record<string, unknown>> };
+}
+
 /** One message of a conversation, as chat templates see it. */
 export interface ChatMessage {
   readonly role: string;
@@ -7,6 +25,10 @@ export interface ChatMessage {
   readonly name?: string;
   /** What an assistant thought before it answered; by the name that templates know it by. */
   readonly reasoning_content?: string;
+  /** What an assistant called. */
+  readonly tool_calls?: readonly ToolCall[];
+  /** Of the role `tool`: which call this answers. */
+  readonly tool_call_id?: string;
 }
 
 /** How long a model is to think before it answers, where its template lets that be chosen. */
@@ -18,6 +40,8 @@ export interface ChatPrompt {
   readonly messages: readonly ChatMessage[];
   /** Missing = as the template has it. */
   readonly reasoningEffort?: ReasoningEffort;
+  /** What the model is told that it can call; missing = nothing. */
+  readonly tools?: readonly Tool[];
 }
 
 export type Prompt =
@@ -159,6 +183,16 @@ export type GenerationEvent =
       readonly resumes?: number;
     };
 
+/** More of a call that the model makes. */
+export interface ToolCallDelta {
+  /** Among the calls of its answer. */
+  readonly index: number;
+  /** With the first of it. */
+  readonly name?: string;
+  /** More of the text of its arguments, which is a JSON object when it is whole. */
+  readonly arguments: string;
+}
+
 /** What one of several answers says. */
 export interface ChoiceEvent {
   /** Among all that the client asked for, the answers to its first prompt first. */
@@ -168,6 +202,10 @@ export interface ChoiceEvent {
   readonly event: GenerationEvent;
   /** What the model thinks before it answers, where that was taken out of the text. */
   readonly reasoning?: string;
+  /** What it calls, where that was taken out of the text. */
+  readonly calls?: readonly ToolCallDelta[];
+  /** With `finished`: it has called something, and no call was cut off. */
+  readonly called?: true;
 }
 
 /** What is taken for requests that leave it out: as a server's owner says. Without a seed each gets one of its own. */

@@ -68,14 +68,26 @@ const anyRequest = {
 };
 const textInput = z.object({ kind: z.literal("text"), text: z.string() });
 const tokensInput = z.object({ kind: z.literal("tokens"), ids });
+const anyObject = z.record(z.string(), z.unknown());
+const toolCallSchema = z.object({
+  id: z.string(),
+  type: z.literal("function"),
+  function: z.object({ name: z.string(), arguments: anyObject }),
+});
 const messagesSchema = z.array(
   z.object({
     role: z.string(),
     content: z.string(),
     name: z.string().exactOptional(),
     reasoning_content: z.string().exactOptional(),
+    tool_calls: z.array(toolCallSchema).exactOptional(),
+    tool_call_id: z.string().exactOptional(),
   }),
 );
+const toolSchema = z.object({
+  type: z.literal("function"),
+  function: z.object({ name: z.string(), description: z.string().exactOptional(), parameters: anyObject }),
+});
 
 const questionSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("tokenize"), text: z.string(), addSpecial: z.boolean(), parseSpecial: z.boolean() }),
@@ -91,6 +103,7 @@ const requestSchema = z
         kind: z.literal("chat"),
         messages: messagesSchema,
         reasoningEffort: z.enum(reasoningEfforts).exactOptional(),
+        tools: z.array(toolSchema).exactOptional(),
       }),
       textInput.extend({ suffix: z.string().exactOptional() }),
       tokensInput,

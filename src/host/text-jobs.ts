@@ -176,5 +176,5 @@ function questionSize(question: TextQuestion): number {
 function promptSize(prompt: Prompt): number {
   if (prompt.kind === "tokens") return prompt.ids.length;
   if (prompt.kind === "text") return prompt.text.length + (prompt.suffix ?? "").length;
-  return prompt.messages.reduce((sum, { content }) => sum + content.length, 0);
+  return JSON.stringify([prompt.messages, prompt.tools]).length;
 }

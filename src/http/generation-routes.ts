@@ -15,6 +15,7 @@ import { parseCompletion } from "../api/openai/completion-request.ts";
 import { formatError } from "../api/openai/error-body.ts";
 import { parseGenerateStream, plainStream } from "../api/plain/generate-stream.ts";
 import { reasoningReader } from "../api/openai/reasoning.ts";
+import { toolCallReader } from "../api/openai/tool-calls.ts";
 import type { ModelInfo } from "../core/backend.ts";
 import { failure } from "../core/errors.ts";
 import type { ChoiceEvent } from "../core/generation.ts";
@@ -94,7 +95,7 @@ async function answer(request: FastifyRequest, reply: FastifyReply, { api, servi
   const signal = scopes.scopeFor(reply);
   const run = {
     events: generateChoices(backend, parsed, signal),
-    read: api.reasons === true ? reasoningReader() : (said: ChoiceEvent) => [said],
+    read: readerOf(parsed, api),
     answers: parsed.prompts.length * parsed.choices,
     options: optionsOf(parsed),
     timings: parsed.timings,
@@ -106,6 +107,16 @@ async function answer(request: FastifyRequest, reply: FastifyReply, { api, servi
   const patience = { slowMs: 1000 * slowClientTimeout, pingMs: 1000 * ssePingInterval };
   await stream(run, () => new SseResponse(reply, patience), api.stream(header, run.options));
   return reply;
+}
+
+const readAsItIs: Run["read"] = (said) => [said];
+
+/** Thoughts come first, and are not searched for calls. An answer that is kept to something is all answer. */
+function readerOf({ request, calls }: ParsedRequest, { reasons }: TextApi): Run["read"] {
+  const withoutThoughts = reasons === true && request.constraint === undefined ? reasoningReader() : readAsItIs;
+  if (calls === undefined) return withoutThoughts;
+  const readCalls = toolCallReader(calls);
+  return (said) => withoutThoughts(said).flatMap(readCalls);
 }
 
 /** What could never be served must not be told to come again later. */

@@ -2,12 +2,13 @@ import { Template } from "@huggingface/jinja";
 import { failure } from "../core/errors.ts";
 import type { ChatPrompt, ReasoningEffort } from "../core/generation.ts";
 import type { Vocabulary } from "../engine/vocabulary.ts";
+import { withTools } from "./chat-tools.ts";
 
 const compiled = new WeakMap<Vocabulary, Template>();
 
 /** A conversation as the text that the model was trained on, ready for the assistant to speak. May loop for ever. */
 export function renderChat(prompt: Omit<ChatPrompt, "kind">, vocabulary: Vocabulary, model: string): string {
-  const { messages, reasoningEffort } = prompt;
+  const { reasoningEffort } = prompt;
   if (vocabulary.chatTemplate === undefined) throw failure("no_chat_template", { model });
   const steering = reasoningEffort && steeringOf(reasoningEffort, vocabulary.chatTemplate, model);
   try {
@@ -15,7 +16,7 @@ export function renderChat(prompt: Omit<ChatPrompt, "kind">, vocabulary: Vocabul
     compiled.set(vocabulary, template);
     return template.render({
       ...steering,
-      messages,
+      ...withTools(prompt, vocabulary.chatTemplate),
       add_generation_prompt: true,
       bos_token: tokenText(vocabulary, vocabulary.bosToken),
       eos_token: tokenText(vocabulary, vocabulary.eosToken),

@@ -1,31 +1,40 @@
-import type { ChatMessage } from "../core/generation.ts";
+import type { ChatPrompt } from "../core/generation.ts";
 import type { Vocabulary } from "../engine/vocabulary.ts";
 
 const patterns = new WeakMap<Vocabulary, RegExp>();
 
 /**
- * Messages in which nothing can become a control token: `mark` stands behind the first character of each control word
- * ("<|im_start|>") that somebody wrote into one. The rendered text is cut at the marks and its parts are tokenized one by
+ * Messages and tools in which nothing can become a control token: `mark` stands behind the first character of each control
+ * word ("<|im_start|>") that somebody wrote into one. The rendered text is cut at the marks and its parts are tokenized one by
  * one, so the word stays a text, wherever the template put it. `mark` is undefined when there was no such word.
  */
 export function markControlWords(
-  messages: readonly ChatMessage[],
+  prompt: ChatPrompt,
   vocabulary: Vocabulary,
-): { readonly messages: readonly ChatMessage[]; readonly mark: string | undefined } {
+): { readonly prompt: ChatPrompt; readonly mark: string | undefined } {
   const pattern = controlWords(vocabulary);
-  const texts = messages.flatMap((message) => Object.values(message));
-  if (!texts.some((text) => text.search(pattern) >= 0)) return { messages, mark: undefined };
+  const texts: string[] = [];
+  const collect = (text: string): string => (texts.push(text), text);
+  const { messages, tools } = prompt;
+  mapTexts({ messages, tools }, collect);
+  if (!texts.some((text) => text.search(pattern) >= 0)) return { prompt, mark: undefined };
   const mark = markMissingIn(texts);
-  const marked = (text: string): string => text.replace(pattern, (character) => character + mark);
+  const marked = mapTexts({ messages, tools }, (text) => text.replace(pattern, (character) => character + mark));
   return {
-    messages: messages.map(({ role, content, name, reasoning_content }) => ({
-      role: marked(role),
-      content: marked(content),
-      ...(name !== undefined && { name: marked(name) }),
-      ...(reasoning_content !== undefined && { reasoning_content: marked(reasoning_content) }),
-    })),
+    prompt: { ...prompt, messages: marked.messages, ...(marked.tools && { tools: marked.tools }) },
     mark,
   };
+}
+
+/** The same with other texts, keys among them. */
+function mapTexts<T>(value: T, change: (text: string) => string): T {
+  const mapped = (one: unknown): unknown => {
+    if (typeof one === "string") return change(one);
+    if (Array.isArray(one)) return one.map(mapped);
+    if (typeof one !== "object" || one === null) return one;
+    return Object.fromEntries(Object.entries(one).map(([key, inner]) => [change(key), mapped(inner)]));
+  };
+  return mapped(value) as T;
 }
 
 /** Finds the first character of each control word, also where two overlap. */

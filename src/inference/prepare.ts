@@ -55,8 +55,8 @@ function refuseByBytes(text: string, vocabulary: Vocabulary, contextLength: numb
  * system turn. Only a text with such words is tokenized in parts, for a cut may change the tokens beside it.
  */
 function chatTokens(prompt: ChatPrompt, vocabulary: Vocabulary, model: string): Int32Array {
-  const { messages, mark } = markControlWords(prompt.messages, vocabulary);
-  const rendered = renderChat({ ...prompt, messages }, vocabulary, model);
+  const { prompt: marked, mark } = markControlWords(prompt, vocabulary);
+  const rendered = renderChat(marked, vocabulary, model);
   const bos = tokenText(vocabulary, vocabulary.bosToken);
   const addSpecial = bos === "" || !rendered.startsWith(bos);
   if (mark === undefined) return vocabulary.tokenize(rendered, { parseSpecial: true, addSpecial });

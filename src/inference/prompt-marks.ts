@@ -24,6 +24,7 @@ export class SharedPrefixes {
   lengthIn({ prompt }: GenerationRequest, tokens: Int32Array): number {
     if (this.#texts.size === 0) return 0;
     if (prompt.kind !== "chat") return Math.max(0, ...this.#prefixes.map((prefix) => beginning(prefix, tokens)));
+    if (prompt.tools !== undefined) return 0; // they stand in the system message, and are the tenant's
     const [first] = prompt.messages;
     if (first === undefined || first.role === "user" || !this.#texts.has(first.content)) return 0;
     return messageBoundaries(tokens, this.#vocabulary)[0] ?? 0;

@@ -43,7 +43,13 @@ const combiners = ["$ref", "const", "enum", "anyOf", "oneOf", "allOf"] as const;
  * can be made, a keyword is refused by its path, never ignored. `path`: of the schema in the request.
  */
 export function parseJsonSchema(schema: unknown, path: string): Constraint {
-  return new SchemaCompiler(schema, path).parse();
+  const rules = new Rules();
+  return rules.complete(compileJsonSchema(schema, path, rules));
+}
+
+/** The same as a part of a larger constraint. */
+export function compileJsonSchema(schema: unknown, path: string, rules: Rules): Expression {
+  return new SchemaCompiler(schema, path, rules).compile();
 }
 
 /** Any JSON object. */
@@ -54,19 +60,21 @@ export function anyJsonObject(): Constraint {
 class SchemaCompiler {
   readonly #root: unknown;
   readonly #path: string;
-  readonly #rules = new Rules();
-  readonly #work: SchemaWork = { rules: this.#rules, compile: (schema, path) => this.#compile(schema, path) };
+  readonly #rules: Rules;
+  readonly #work: SchemaWork;
   #depth = 0;
   #schemas = 0;
   #values = 0;
 
-  constructor(root: unknown, path: string) {
+  constructor(root: unknown, path: string, rules: Rules) {
     this.#root = root;
     this.#path = path;
+    this.#rules = rules;
+    this.#work = { rules, compile: (inner, at) => this.#compile(inner, at) };
   }
 
-  parse(): Constraint {
-    return this.#rules.complete(this.#compile(this.#root, this.#path));
+  compile(): Expression {
+    return this.#compile(this.#root, this.#path);
   }
 
   #compile(schema: unknown, path: string): Expression {
@@ -163,7 +171,9 @@ class SchemaCompiler {
     if (target === undefined)
       throw unsupported(`${path}.$ref`, `'${String(pointer).slice(0, 100)}' is not in this schema`);
     const steps = String(pointer).slice(1).replaceAll("/", ".");
-    return this.#rules.named(`$ref ${String(pointer)}`, () => this.#compile(target, `${this.#path}${steps}`));
+    return this.#rules.named(`${this.#path} $ref ${String(pointer)}`, () =>
+      this.#compile(target, `${this.#path}${steps}`),
+    );
   }
 
   /** What a reference leads to, for a look. */

@@ -1,4 +1,4 @@
-import type { ChoiceEvent, FinishReason, GenerationEvent, Usage } from "../../core/generation.ts";
+import type { ChoiceEvent, FinishReason, GenerationEvent, ToolCallDelta, Usage } from "../../core/generation.ts";
 import { AnswerLogprobs, type PlacedLogprobs } from "./logprobs.ts";
 import type { ServiceTier } from "./scheduling-fields.ts";
 import { timingsObject, type Timings } from "./timings.ts";
@@ -22,11 +22,21 @@ export interface WholeAnswer {
   readonly timings?: Timings | undefined;
 }
 
+/** Why an answer has ended, in OpenAI's words. */
+type AnswerReason = FinishReason | "tool_calls";
+
+/** In an answer that was cut off within it, its arguments are no JSON. */
+interface WholeCall {
+  readonly name: string;
+  readonly arguments: string;
+}
+
 interface WholeChoice {
   readonly text: string;
   /** What was thought before it; "" = nothing. */
   readonly reasoning?: string;
-  readonly reason: FinishReason;
+  readonly calls?: readonly WholeCall[];
+  readonly reason: AnswerReason;
   /** Undefined = not wanted. */
   readonly logprobs: readonly PlacedLogprobs[] | undefined;
 }
@@ -35,7 +45,8 @@ interface WholeChoice {
 export class ChoiceCollector {
   #text: string;
   #reasoning = "";
-  #reason: FinishReason = "stop";
+  #reason: AnswerReason = "stop";
+  readonly #calls: WholeCall[] = [];
   readonly #tokens: AnswerLogprobs | undefined;
   readonly #placed: PlacedLogprobs[] = [];
 
@@ -45,9 +56,14 @@ export class ChoiceCollector {
     this.#tokens = logprobs ? new AnswerLogprobs() : undefined;
   }
 
-  note({ event, reasoning = "" }: Omit<ChoiceEvent, "index" | "choice">): void {
+  note(said: Omit<ChoiceEvent, "index" | "choice">): void {
+    const { event, reasoning = "", calls = [] } = said;
     this.#reasoning += reasoning;
-    if (event.type === "finished") this.#reason = event.reason;
+    for (const { index, name, arguments: more } of calls) {
+      const before = this.#calls[index];
+      this.#calls[index] = { name: name ?? before!.name, arguments: (before?.arguments ?? "") + more };
+    }
+    if (event.type === "finished") this.#reason = reasonOf(event.reason, said);
     if (event.type !== "text-delta") return;
     this.#text += event.text;
     if (this.#tokens !== undefined) this.#placed.push(...this.#tokens.take(event));
@@ -56,8 +72,13 @@ export class ChoiceCollector {
   /** After its end. */
   get whole(): WholeChoice {
     const logprobs = this.#tokens === undefined ? undefined : this.#placed;
-    return { text: this.#text, reasoning: this.#reasoning, reason: this.#reason, logprobs };
+    return { text: this.#text, reasoning: this.#reasoning, calls: this.#calls, reason: this.#reason, logprobs };
   }
+}
+
+/** That calls are what it ended with says more than that it ended by itself. */
+function reasonOf(reason: FinishReason, { called }: Pick<ChoiceEvent, "called">): AnswerReason {
+  return called === true && reason === "stop" ? "tool_calls" : reason;
 }
 
 /** What a stream says beside its texts. */
@@ -109,8 +130,10 @@ interface StreamParts {
   readonly logprobs: (tokens: readonly PlacedLogprobs[]) => object;
   /** A choice that thinks. Without it nobody took thoughts out of the text. */
   readonly reasoning?: (index: number, reasoning: string) => string;
+  /** A choice that calls something. Without it nobody took calls out of the text. */
+  readonly calls?: (index: number, calls: readonly ToolCallDelta[]) => string;
   /** A choice that says nothing, or why it has ended. */
-  readonly silentChoice: (index: number, reason: FinishReason | null) => string;
+  readonly silentChoice: (index: number, reason: AnswerReason | null) => string;
 }
 
 /** What is the same in all texts of a choice. */
@@ -150,11 +173,14 @@ export function streamOf(parts: StreamParts, { includeUsage, logprobs }: StreamO
     return frame.before + JSON.stringify(event.text) + frame.between + tokens + frame.after;
   };
   return {
-    event: ({ index, event, reasoning = "" }) => {
-      const thought = reasoning === "" ? "" : framed(parts.reasoning?.(index, reasoning));
-      if (event.type === "text-delta") return thought + textChunk(index, event);
+    event: (said) => {
+      const { index, event, reasoning = "", calls } = said;
+      if (event.type === "text-delta") {
+        const thought = reasoning === "" ? "" : framed(parts.reasoning?.(index, reasoning));
+        return thought + textChunk(index, event) + (calls === undefined ? "" : framed(parts.calls?.(index, calls)));
+      }
       if (event.type === "admitted") return framed(opening(index));
-      if (event.type === "finished") return framed(silentChoice(index, event.reason));
+      if (event.type === "finished") return framed(silentChoice(index, reasonOf(event.reason, said)));
       return framed(silentChoice(index, null), { prompt_progress: progressObject(event) });
     },
     end: (usage, timings) => {

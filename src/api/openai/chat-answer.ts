@@ -1,3 +1,4 @@
+import type { ToolCallDelta } from "../../core/generation.ts";
 import {
   answerId,
   openJson,
@@ -15,12 +16,15 @@ import { timingsObject } from "./timings.ts";
 export function formatChat(header: AnswerHeader, { choices, usage, timings }: WholeAnswer): object {
   return {
     ...common(header, "chat.completion"),
-    choices: choices.map(({ text, reasoning = "", reason, logprobs }, index) => ({
+    choices: choices.map(({ text, reasoning = "", calls = [], reason, logprobs }, index) => ({
       index,
       message: {
         role: "assistant",
-        content: text,
+        content: text === "" && calls.length > 0 ? null : text,
         ...(reasoning !== "" && { reasoning_content: reasoning }),
+        ...(calls.length > 0 && {
+          tool_calls: calls.map((call, at) => ({ id: callId(header, [index, at]), type: "function", function: call })),
+        }),
         refusal: null,
       },
       logprobs: logprobs === undefined ? null : chatLogprobs(logprobs),
@@ -40,6 +44,8 @@ export function chatStream(header: AnswerHeader, options: StreamOptions): Stream
       [`{"index":${index},"delta":{"content":`, '},"logprobs":', ',"finish_reason":null}'] as const,
     logprobs: chatLogprobs,
     reasoning: (index: number, text: string) => choice(index, { reasoning_content: text }, null),
+    calls: (index: number, calls: readonly ToolCallDelta[]) =>
+      choice(index, { tool_calls: calls.map((call) => callDelta(call, callId(header, [index, call.index]))) }, null),
     silentChoice: (index: number, reason: string | null) => choice(index, {}, reason),
   };
   return streamOf(parts, options);
@@ -48,6 +54,16 @@ export function chatStream(header: AnswerHeader, options: StreamOptions): Stream
 function common({ requestId, created, model, serviceTier }: AnswerHeader, object: string) {
   const tier = serviceTier === "auto" ? "default" : serviceTier;
   return { id: answerId("chatcmpl", requestId), object, created, model, ...(tier && { service_tier: tier }) };
+}
+
+/** Unique in a conversation, as request ids are. */
+function callId({ requestId }: AnswerHeader, place: readonly [choice: number, call: number]): string {
+  return `call_${requestId.slice(requestId.indexOf("-") + 1)}_${place.join("_")}`;
+}
+
+function callDelta({ index, name, arguments: more }: ToolCallDelta, id: string): object {
+  const begun = name === undefined ? {} : { id, type: "function" };
+  return { index, ...begun, function: { ...(name !== undefined && { name }), arguments: more } };
 }
 
 function choice(index: number, delta: object, reason: string | null): string {

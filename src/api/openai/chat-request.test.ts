@@ -162,8 +162,7 @@ test.each([
 });
 
 test.each([
-  ["tools", [{ type: "function" }]],
-  ["tool_choice", "required"],
+  ["functions", [{ name: "weather" }]],
   ["modalities", ["text", "audio"]],
   ["audio", {}],
   ["service_tier", "scale"],
@@ -181,7 +180,7 @@ test.each([
   [{ messages: [{ role: "user", content: "a" }, 3] }, "invalid_value", "messages[1]", "is 3"],
   [{ messages: [{ content: "a" }] }, "missing_field", "messages[0].role", '"user"'],
   [{ messages: [{ role: "robot", content: "a" }] }, "invalid_value", "messages[0].role", '"robot"'],
-  [{ messages: [{ role: "tool", content: "a", tool_call_id: "1" }] }, "unsupported_field", "messages[0].role", "tool"],
+  [{ messages: [{ role: "function", content: "a" }] }, "unsupported_field", "messages[0].role", "'tools'"],
   [{ messages: [{ role: "user", contnt: "a" }] }, "unknown_field", "messages[0].contnt", "did you mean 'content'?"],
   [content(null), "invalid_value", "messages[0].content", "is null"],
   [content([]), "invalid_value", "messages[0].content", "an empty array"],

@@ -8,8 +8,9 @@ import { responseFormatField } from "./constraint-fields.ts";
 import { choiceOf, flag, integerFrom, isEmpty, listOf, objectOf, oneOf, refused, text } from "./fields.ts";
 import { mostTop } from "./logprobs.ts";
 import { serviceTierField } from "./scheduling-fields.ts";
+import { toolCallsField, toolFields, toolUseOf, toToolCalls } from "./tool-fields.ts";
 
-const noTools = "tool calls are not available";
+const noFunctions = "it is the old form of 'tools'";
 const noAudio = "audio is not available";
 
 const textPart = objectOf(
@@ -23,18 +24,21 @@ const textPart = objectOf(
   'an object like {"type": "text", "text": "…"}',
 );
 
+const contentAccepted = "a string or an array of text parts";
+
 const message = objectOf(
   {
-    role: choiceOf(["system", "developer", "user", "assistant"], ["tool", "function"], noTools).describe(
+    role: choiceOf(["system", "developer", "user", "assistant", "tool"], ["function"], noFunctions).describe(
       "who said it; `developer` is another name of `system`",
     ),
     content: zod
-      .union([text(), listOf(textPart, "an array of text parts")], "a string or an array of text parts")
-      .describe("what was said; parts become lines"),
+      .union([text(), listOf(textPart, contentAccepted)], contentAccepted)
+      .nullish()
+      .describe("what was said; parts become lines. Required, but of an assistant that calls tools"),
     name: text().nullish().describe("who said it, for templates that show names"),
-    tool_calls: refused(noTools, isEmpty),
-    tool_call_id: refused(noTools),
-    function_call: refused(noTools),
+    tool_calls: toolCallsField.nullish().describe("what an assistant called, as its answer had it"),
+    tool_call_id: text().nullish().describe("of the role `tool`, required: which call this answers"),
+    function_call: refused(noFunctions),
     audio: refused(noAudio),
     reasoning_content: text().nullish().describe("what an assistant thought, for templates that show it"),
     // These two stand empty in answers, which clients send back as they got them:
@@ -58,11 +62,9 @@ export const chatFields = {
     fits: (value) => Array.isArray(value) && value.every((one) => one === "text"),
     json: { type: ["array", "null"], items: { const: "text" } },
   }),
-  tools: refused(noTools, isEmpty),
-  tool_choice: refused(noTools, oneOf("none", "auto")),
-  parallel_tool_calls: refused(noTools, oneOf(true, false)),
-  functions: refused(noTools, isEmpty),
-  function_call: refused(noTools, oneOf("none", "auto")),
+  functions: refused(noFunctions, isEmpty),
+  function_call: refused(noFunctions, oneOf("none", "auto")),
+  ...toolFields,
   response_format: responseFormatField,
   logprobs: flag().describe("how likely the model found each token"),
   top_logprobs: integerFrom(0, mostTop.chat).nullish().describe("and so many of the likeliest in its place"),
@@ -87,8 +89,18 @@ export function parseChat(body: unknown, fixed: Fixed): ParsedRequest {
   const logprobs = topOf(fields);
   const serviceTier = fields.service_tier ?? undefined;
   const reasoning = fields.reasoning_effort && { reasoningEffort: fields.reasoning_effort };
-  const prompts = [{ kind: "chat", messages, ...reasoning }] as const;
-  return toParsedRequest(fields, { prompts, maxTokens, logprobs, serviceTier }, fixed);
+  const use = toolUseOf(fields);
+  const prompts = [{ kind: "chat", messages, ...reasoning, ...(use && { tools: use.tools }) }] as const;
+  const specific = { prompts, maxTokens, logprobs, serviceTier, constraint: use?.constraint };
+  const parsed = toParsedRequest(fields, specific, fixed);
+  if (use === undefined) return parsed;
+  if (parsed.request.constraint !== undefined && use.constraint === undefined)
+    throw failure("invalid_value", {
+      field: "tool_choice",
+      value: '"auto"',
+      accepted: '"none" where the answer is kept to something else',
+    });
+  return { ...parsed, calls: use.calls };
 }
 
 type LogprobFields = Pick<z.infer<typeof chatRequest>, "logprobs" | "top_logprobs">;
@@ -106,12 +118,36 @@ function withSystem(messages: readonly ChatMessage[], system: string | undefined
 }
 
 /** A message of the wire in our words. */
-export function toMessage({ role, content, name, reasoning_content: reasoning }: z.infer<typeof message>): ChatMessage {
+export function toMessage(said: z.infer<typeof message>, index: number): ChatMessage {
+  const { role, name, reasoning_content: reasoning, tool_calls: calls, tool_call_id: id } = said;
+  const field = `messages[${index}]`;
+  if (calls && calls.length > 0 && role !== "assistant")
+    throw failure("invalid_value", {
+      field: `${field}.tool_calls`,
+      value: "calls",
+      accepted: "none but of an assistant",
+    });
+  if (role === "tool" && typeof id !== "string")
+    throw failure("missing_field", {
+      field: `${field}.tool_call_id`,
+      accepted: "the id of the call that this answers",
+    });
   return {
     role: role === "developer" ? "system" : role,
-    // Parts are lines of their own, as vLLM and llama-server join them.
-    content: typeof content === "string" ? content : content.map((part) => part.text).join("\n"),
+    content: contentOf(said, field),
     ...(typeof name === "string" && { name }),
     ...(typeof reasoning === "string" && { reasoning_content: reasoning }),
+    ...(calls && calls.length > 0 && { tool_calls: toToolCalls(calls, `${field}.tool_calls`) }),
+    ...(role === "tool" && typeof id === "string" && { tool_call_id: id }),
   };
+}
+
+function contentOf({ content, tool_calls: calls }: z.infer<typeof message>, messageField: string): string {
+  if (typeof content === "string") return content;
+  // Parts are lines of their own, as vLLM and llama-server join them.
+  if (content) return content.map((part) => part.text).join("\n");
+  if (calls && calls.length > 0) return "";
+  const [field, accepted] = [`${messageField}.content`, contentAccepted];
+  if (content === null) throw failure("invalid_value", { field, value: "null", accepted });
+  throw failure("missing_field", { field, accepted });
 }

@@ -2,7 +2,8 @@ import * as z from "zod";
 import { failure } from "../../core/errors.ts";
 import type { GenerationRequest, Lane, Prompt, RequestDefaults, Sampling, Tenant } from "../../core/generation.ts";
 import { describe } from "./check-body.ts";
-import { constraintOf, guidedFields, type ConstraintFields } from "./constraint-fields.ts";
+import { constraintOf, guidedFields, type ConstraintFields, type GivenConstraint } from "./constraint-fields.ts";
+import type { CallReading } from "./tool-calls.ts";
 import { flag, ignored, integerFrom, listOf, numberFrom, objectOf, text } from "./fields.ts";
 import { ignoredFields } from "./ignored-fields.ts";
 import { logitBiasField } from "./logit-bias.ts";
@@ -102,6 +103,8 @@ export interface ParsedRequest {
   readonly timings: boolean;
   /** The tier that the answer names; undefined = none was asked for. */
   readonly serviceTier: ServiceTier | undefined;
+  /** What calls are read out of its answers; missing = none. */
+  readonly calls?: CallReading;
 }
 
 interface Specific {
@@ -110,6 +113,8 @@ interface Specific {
   readonly maxTokens: number | undefined;
   readonly logprobs: number | undefined;
   readonly serviceTier?: ServiceTier | undefined;
+  /** Keeps the answer beside what the fields say. */
+  readonly constraint?: GivenConstraint | undefined;
 }
 
 /** Puts together what is the same in both kinds of completion. */
@@ -143,7 +148,7 @@ export function toParsedRequest(fields: CommonFields, specific: Specific, fixed:
       stop: typeof fields.stop === "string" ? [fields.stop] : (fields.stop ?? fixed.defaults.stop ?? []),
       ignoreEos: fields.ignore_eos ?? false,
       ...(progress && { progress }),
-      constraint: constraintOf(fields),
+      constraint: constraintOf(fields, specific.constraint),
     },
     prompts: specific.prompts,
     choices: fields.n ?? 1,

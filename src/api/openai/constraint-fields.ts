@@ -59,9 +59,12 @@ export type ConstraintFields = z.infer<z.ZodObject<typeof guidedFields>> & {
   readonly ignore_eos?: boolean | null | undefined;
 };
 
-/** What the answer may be. Throws a MillraceError that names the field, or the keyword in it, that cannot be kept to. */
-export function constraintOf(fields: ConstraintFields): Constraint | undefined {
-  const [first, second] = constraintsIn(fields);
+/**
+ * What the answer may be, by its fields or by something else that keeps it. Throws a MillraceError that names the field, or
+ * the keyword in it, that cannot be kept to.
+ */
+export function constraintOf(fields: ConstraintFields, other?: GivenConstraint): Constraint | undefined {
+  const [first, second] = [...constraintsIn(fields), ...(other === undefined ? [] : [other])];
   if (first === undefined) return undefined;
   const accepted = `nothing beside '${first.field}'`;
   if (second !== undefined)
@@ -74,14 +77,15 @@ export function constraintOf(fields: ConstraintFields): Constraint | undefined {
   return constraint;
 }
 
-interface Given {
+/** A constraint, and the field that asks for it. */
+export interface GivenConstraint {
   readonly field: string;
   readonly parse: (field: string) => Constraint;
 }
 
-function constraintsIn(fields: ConstraintFields): Given[] {
+function constraintsIn(fields: ConstraintFields): GivenConstraint[] {
   const { response_format: format, guided_json: json, guided_regex: regex, guided_choice: options, grammar } = fields;
-  const given: Given[] = [];
+  const given: GivenConstraint[] = [];
   if (format?.type === "json_object") given.push({ field: "response_format", parse: anyJsonObject });
   if (format?.type === "json_schema") {
     const { schema } = format.json_schema;

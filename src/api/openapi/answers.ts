@@ -28,6 +28,12 @@ const usage = z.object({
 const timings = z.record(z.string(), z.number()).describe("if the request has `timings`");
 const finishReason = z.enum(["stop", "length"]);
 
+const toolCall = z.object({
+  id: z.string(),
+  type: z.literal("function"),
+  function: z.object({ name: z.string(), arguments: z.string().describe("JSON, unless the answer was cut off") }),
+});
+
 const head = { id: z.string(), created: count.describe("Unix time in seconds"), model: z.string() };
 const tail = { usage, timings: timings.optional() };
 
@@ -46,12 +52,13 @@ export const chatAnswer = z.object({
       index: count,
       message: z.object({
         role: z.literal("assistant"),
-        content: z.string(),
+        content: z.string().nullable().describe("null if it only calls tools"),
+        tool_calls: z.array(toolCall).optional(),
         reasoning_content: z.string().optional().describe("what the model thought before, if it does that"),
         refusal: z.null(),
       }),
       logprobs: chatLogprobs.nullable(),
-      finish_reason: finishReason,
+      finish_reason: z.enum([...finishReason.options, "tool_calls"]),
     }),
   ),
   ...tail,

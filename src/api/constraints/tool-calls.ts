@@ -1,0 +1,50 @@
+import type { Constraint, Expression } from "../../core/constraint.ts";
+import { failure } from "../../core/errors.ts";
+import { choice, list, Rules, sequence, text } from "./expressions.ts";
+import { compileJsonSchema } from "./json-schema.ts";
+import { isObject, type Schema } from "./schema-place.ts";
+
+/** A model that must call and knows no end would call for ever. */
+const mostCalls = 16;
+
+export interface CallableTool {
+  readonly name: string;
+  /** A JSON schema; undefined = it takes nothing. */
+  readonly parameters: Schema | undefined;
+  /** Of the schema, in the request. */
+  readonly path: string;
+}
+
+/**
+ * Calls of these tools and nothing else, their arguments valid by their schemas: one, or with `parallel` one or several.
+ * Either of the two forms that models are trained to write, so that each can use the one that it knows:
+ * `<tool_call>\n{"name": …, "arguments": …}\n</tool_call>`, or one `{"name": …, "parameters": …}`.
+ * Throws a MillraceError that names the keyword of a schema that cannot be enforced.
+ */
+export function toolCalls(tools: readonly CallableTool[], { parallel }: { readonly parallel: boolean }): Constraint {
+  const rules = new Rules();
+  const values = tools.map((tool, index) => rules.named(`call ${index}`, () => objectOf(tool, rules)));
+  const call = (key: string): Expression => {
+    const ofTool = ({ name }: CallableTool, index: number): Expression =>
+      sequence(text(`{"name": ${JSON.stringify(name)}, "${key}": `), values[index]!, text("}"));
+    return choice(...tools.map(ofTool));
+  };
+  const marked = sequence(text("<tool_call>\n"), call("arguments"), text("\n</tool_call>"));
+  return rules.complete(choice(list(marked, text("\n"), [1, parallel ? mostCalls : 1]), call("parameters")));
+}
+
+/** Arguments are an object, whatever the schema leaves open. */
+function objectOf({ parameters, path }: CallableTool, rules: Rules): Expression {
+  if (parameters === undefined) return text("{}");
+  const isWithout = ["type", "$ref", "const", "enum", "anyOf", "oneOf", "allOf"].every(
+    (key) => !Object.hasOwn(parameters, key),
+  );
+  if (!isWithout && parameters["type"] !== "object") {
+    const value = typeof parameters["type"] === "string" ? JSON.stringify(parameters["type"].slice(0, 60)) : "not that";
+    throw failure("invalid_value", { field: `${path}.type`, value, accepted: '"object"' });
+  }
+  const { properties, additionalProperties } = parameters;
+  const isEmpty = isObject(properties) && Object.keys(properties).length === 0 && additionalProperties === undefined;
+  const closed = isEmpty && parameters["required"] === undefined ? { additionalProperties: false } : {};
+  return compileJsonSchema({ ...parameters, type: "object", ...closed }, path, rules);
+}

@@ -11,8 +11,6 @@ import { testModel } from "../test/models.ts";
 import { modelOfType } from "./smollm2.ts";
 
 const MIB = 2 ** 20;
-/** Longer than a micro-batch, so that one of them is full. */
-const longestPrompt = 1500;
 const answerTokens = 32;
 
 /** What a plan has other than the usual one, and its prefix cache in MiB. */
@@ -59,7 +57,7 @@ const models: Readonly<Record<string, { readonly file: () => Promise<string>; re
 
 /**
  * What is estimated for an engine process of the built program, and the most that it had resident after it loaded its model,
- * computed a long prompt, answered as many requests as it has slots, with template and sampling, and filled its prefix cache.
+ * computed a prompt that fills a slot, answered as many requests as it has slots, with template and sampling, and filled its prefix cache.
  */
 export async function memory(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({ args: [...args], options: { models: { type: "string", default: "" } } });
@@ -105,7 +103,7 @@ async function measure(header: GgufHeader, { plan, cacheMemory }: Load): Promise
 
 async function work(host: EngineHost, header: GgufHeader, { plan, cacheMemory }: Load): Promise<void> {
   const { signal } = new AbortController();
-  const long = Math.min(longestPrompt, host.info!.contextPerSlot - answerTokens);
+  const long = host.info!.contextPerSlot - answerTokens; // the buffers of a step grow with what it attends to
   await runBurst(host, [promptOf(0, long)], { answerTokens, signal });
   await Promise.all(Array.from({ length: 2 * plan.slots }, (_, number) => chat(host, header, number)));
   const perToken = estimateMemory(header, { plan, cacheMemory }).kvCache / plan.slots / host.info!.contextPerSlot;

@@ -46,8 +46,23 @@ const parts = [
   [{ type: "text" }],
   [{ type: "image_url", text: "a" }],
   [{ role: "user", content: "a" }],
+  [{ type: "function", function: { name: "a", parameters: {} } }],
+  [{ type: "function", function: { name: "a b" } }],
+  [{ type: "function", function: { name: "a", parameters: [] } }],
+  [{ type: "custom", custom: { name: "a" } }],
+  [{ role: "assistant", tool_calls: [{ id: "1", type: "function", function: { name: "a", arguments: "{}" } }] }],
+  [{ role: "assistant", tool_calls: [{ id: "1", type: "function", function: { name: "a", arguments: {} } }] }],
 ];
-const objects = [{ type: "text" }, { include_usage: true }, { include_usage: 1 }, { 5: 100 }, { 5: 101 }, { the: 1 }];
+const choices = [{ type: "function", function: { name: "a" } }, { type: "allowed_tools" }, { type: "function" }];
+const objects = [
+  ...choices,
+  { type: "text" },
+  { include_usage: true },
+  { include_usage: 1 },
+  { 5: 100 },
+  { 5: 101 },
+  { the: 1 },
+];
 const value = fc.oneof(
   fc.constantFrom<unknown>(...odd, ...parts, ...objects),
   fc.jsonValue({ maxDepth: 2 }),

@@ -1,6 +1,7 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { generateText, streamText } from "ai";
+import { generateText, streamText, tool } from "ai";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import * as z from "zod";
 import { startServer, type TestServer } from "../e2e/server.ts";
 import { testModel } from "../models.ts";
 
@@ -29,6 +30,27 @@ test("a chat whole and as a stream says the same", async () => {
   expect(text).toBe(whole.text);
   expect(await streamed.finishReason).toBe(whole.finishReason);
   expect((await streamed.usage).outputTokens).toBe(whole.usage.outputTokens);
+});
+
+test("a tool that must be called is called as its schema says, whole and as a stream", async () => {
+  const weather = tool({ description: "The weather now", inputSchema: z.object({ city: z.enum(["Rome", "Paris"]) }) });
+  const asked = {
+    ...greedy,
+    model: provider("smollm2-135m-instruct"),
+    prompt: "What is the weather in Rome?",
+    maxOutputTokens: 800,
+    tools: { weather },
+    toolChoice: { type: "tool", toolName: "weather" } as const,
+  };
+  const { toolCalls, finishReason } = await generateText(asked);
+  expect(finishReason).toBe("tool-calls");
+  expect(toolCalls.length).toBeGreaterThan(0);
+  for (const call of toolCalls) {
+    expect(call).toMatchObject({ toolName: "weather" });
+    expect(["Rome", "Paris"]).toContain((call.input as { city: string }).city);
+  }
+  const streamed = await streamText(asked).toolCalls;
+  expect(streamed.map(({ input }) => input)).toEqual(toolCalls.map(({ input }) => input));
 });
 
 test("a completion", async () => {

@@ -1,4 +1,4 @@
-import { HumanMessage, SystemMessage } from "@langchain/core/messages";
+import { HumanMessage, SystemMessage, ToolMessage, type AIMessageChunk } from "@langchain/core/messages";
 import { ChatOpenAI, OpenAI } from "@langchain/openai";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startServer, type TestServer } from "../e2e/server.ts";
@@ -38,6 +38,25 @@ test("a chat whole and as a stream says the same", async () => {
   }
   expect(text).toBe(whole.text);
   expect(outputTokens).toBe(whole.usage_metadata!.output_tokens);
+});
+
+test("a tool that must be called is called as its schema says, whole and as a stream", async () => {
+  const parameters = { type: "object", properties: { city: { enum: ["Rome", "Paris"] } }, required: ["city"] };
+  const weather = { type: "function", function: { name: "weather", description: "The weather now", parameters } };
+  const chat = new ChatOpenAI({ ...settings(), maxTokens: 100 }).bindTools([weather], {
+    tool_choice: "required",
+    parallel_tool_calls: false,
+  });
+  const whole = await chat.invoke(messages);
+  expect(whole.tool_calls).toMatchObject([
+    { name: "weather", args: { city: expect.stringMatching(/^(Rome|Paris)$/) } },
+  ]);
+  let streamed: AIMessageChunk | undefined;
+  for await (const chunk of await chat.stream(messages)) streamed = streamed?.concat(chunk) ?? chunk;
+  expect(streamed!.tool_calls!.map(({ args }) => args)).toEqual(whole.tool_calls!.map(({ args }) => args));
+  const result = new ToolMessage({ content: "sunny", tool_call_id: whole.tool_calls![0]!.id! });
+  const answer = await new ChatOpenAI(settings()).invoke([...messages, whole, result]);
+  expect(answer.text).toMatch(/\w/);
 });
 
 test("several conversations at once", async () => {

@@ -34,6 +34,29 @@ test("a chat whole and as a stream says the same", async () => {
   expect(streamed.usage!.completion_tokens).toBe(whole.usage!.completion_tokens);
 });
 
+test("a tool that must be called is called as its schema says, and its result is answered", async () => {
+  const parameters = {
+    type: "object",
+    properties: { city: { type: "string", maxLength: 20 }, days: { type: "integer", minimum: 1, maximum: 7 } },
+    required: ["city", "days"],
+    additionalProperties: false,
+  };
+  const weather = { type: "function" as const, function: { name: "weather", strict: true, parameters } };
+  const asked = { ...greedy, tools: [weather], max_tokens: 200, parallel_tool_calls: false };
+  const { choices } = await client.chat.completions.create({ ...asked, tool_choice: "required" });
+  const { message, finish_reason: reason } = choices[0]!;
+  expect(reason).toBe("tool_calls");
+  const [call] = message.tool_calls as OpenAI.ChatCompletionMessageFunctionToolCall[];
+  const { city, days } = JSON.parse(call!.function.arguments) as { city: string; days: number };
+  expect([typeof city, days >= 1 && days <= 7]).toEqual(["string", true]);
+  const stream = client.chat.completions.stream({ ...asked, tool_choice: "required" });
+  const streamed = (await stream.finalChatCompletion()).choices[0]!.message.tool_calls!;
+  expect(streamed).toMatchObject([{ function: { name: "weather", arguments: call!.function.arguments } }]);
+  const result = { role: "tool" as const, tool_call_id: call!.id, content: "Sunny, 25 degrees." };
+  const answer = await client.chat.completions.create({ ...asked, messages: [...messages, message, result] });
+  expect(answer.choices).toHaveLength(1);
+});
+
 test("choices, logprobs and seeds", async () => {
   const asked = { ...greedy, temperature: 1, n: 3, seed: 7, logprobs: true, top_logprobs: 2, stop: ["\n\n"] };
   const { choices, usage } = await client.chat.completions.create(asked);

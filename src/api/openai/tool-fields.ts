@@ -21,7 +21,10 @@ const tool = objectOf(
       {
         name: toolName(),
         description: text().nullish(),
-        parameters: z.custom<object>(isObject, schemaAccepted).meta({ type: "object" }).nullish(),
+        parameters: z
+          .custom<Tool["function"]["parameters"]>(isObject, schemaAccepted)
+          .meta({ type: "object" })
+          .nullish(),
         strict: flag(),
       },
       'an object like {"name": "weather", "parameters": {…}}',
@@ -104,7 +107,7 @@ export function toolUseOf({
   if (given.length === 0 || choice === "none") return undefined;
   const constraint = {
     field: "tool_choice",
-    parse: () => toolCalls(callable as Parameters<typeof toolCalls>[0], { parallel: parallel ?? true }),
+    parse: () => toolCalls(callable, { parallel: parallel ?? true }),
   };
   return {
     tools: given.map(toTool),
@@ -115,12 +118,8 @@ export function toolUseOf({
 
 function checkTools(tools: readonly GivenTool[]): void {
   const names = new Set<string>();
-  for (const [
-    index,
-    {
-      function: { name, parameters },
-    },
-  ] of tools.entries()) {
+  for (const [index, one] of tools.entries()) {
+    const { name, parameters } = one.function;
     const field = `tools[${index}].function`;
     if (names.has(name))
       throw failure("invalid_value", { field: `${field}.name`, value: `"${name}" again`, accepted: "each name once" });
@@ -132,7 +131,7 @@ function checkTools(tools: readonly GivenTool[]): void {
 
 /** As templates know it: those that list the properties rely on `parameters`. */
 function toTool({ function: { name, description, parameters } }: GivenTool): Tool {
-  const schema = (parameters ?? { type: "object", properties: {} }) as Tool["function"]["parameters"];
+  const schema = parameters ?? { type: "object", properties: {} };
   return { type: "function", function: { name, ...(description && { description }), parameters: schema } };
 }
 

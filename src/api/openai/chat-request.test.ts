@@ -4,21 +4,11 @@ import { expect, expectTypeOf, test } from "vitest";
 import { MillraceError } from "../../core/errors.ts";
 import { parseChat, chatFields } from "./chat-request.ts";
 import { parseCompletion } from "./completion-request.ts";
-import { someFixed } from "./testing.ts";
+import { errorOf, someFixed } from "./testing.ts";
 
 const fixed = someFixed();
 const messages = [{ role: "user", content: "hi" }];
 const parse = (over: object) => parseChat({ messages, ...over }, fixed);
-
-function errorOf(run: () => unknown): MillraceError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof MillraceError) return error;
-    throw error;
-  }
-  throw new Error("it was accepted");
-}
 
 test("what is left out, or null, has OpenAI's defaults", () => {
   const plain = parse({});

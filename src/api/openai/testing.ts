@@ -1,3 +1,4 @@
+import { MillraceError } from "../../core/errors.ts";
 import type { Fixed } from "./common-fields.ts";
 
 /** What a server says about a request, all of it defaulted. */
@@ -12,3 +13,14 @@ export const someFixed = (over: Partial<Fixed> = {}): Fixed => ({
   defaults: {},
   ...over,
 });
+
+/** What `run` throws; fails when it throws nothing, or something else. */
+export function errorOf(run: () => unknown): MillraceError {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof MillraceError) return error;
+    throw error;
+  }
+  throw new Error("it was accepted");
+}

@@ -1,23 +1,12 @@
 import { expect, test } from "vitest";
-import { MillraceError } from "../../core/errors.ts";
 import { parseChat } from "./chat-request.ts";
-import { someFixed } from "./testing.ts";
+import { errorOf, someFixed } from "./testing.ts";
 
 const user = { role: "user", content: "hi" };
 const tool = (name: string, parameters?: unknown) => ({ type: "function", function: { name, parameters } });
 const weather = tool("weather", { type: "object", properties: { city: { type: "string" } } });
 const call = { id: "call_1", type: "function", function: { name: "weather", arguments: '{"city": "Rome"}' } };
 const parse = (over: object) => parseChat({ messages: [user], ...over }, someFixed());
-
-function errorOf(run: () => unknown): MillraceError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof MillraceError) return error;
-    throw error;
-  }
-  throw new Error("it was accepted");
-}
 
 test("tools arrive as templates know them; calls are read unless none are wanted", () => {
   const { request, calls } = parse({ tools: [weather, tool("time")], parallel_tool_calls: false });

@@ -9,6 +9,7 @@ import type { EmbeddingRequest } from "../../core/embedding.ts";
 import { failure } from "../../core/errors.ts";
 import type { GenerationEvent, GenerationRequest } from "../../core/generation.ts";
 import type { EngineInfo } from "../../engine/engine.ts";
+import { someSampling } from "../../inference/testing.ts";
 import type { Lease } from "../leased-stream.ts";
 import type { Engines } from "../replicas.ts";
 import { Recorder } from "./recorder.ts";
@@ -43,17 +44,7 @@ const aRequest = (over: Partial<GenerationRequest> = {}): GenerationRequest => (
   choice: 0,
   maxTokens: 20,
   logprobs: undefined,
-  sampling: {
-    temperature: 1,
-    topK: 0,
-    topP: 1,
-    minP: 0,
-    repeatPenalty: 1,
-    frequencyPenalty: 0,
-    presencePenalty: 0,
-    logitBias: [],
-    seed: 7,
-  },
+  sampling: someSampling({ seed: 7 }),
   stop: [],
   ignoreEos: false,
   constraint: undefined,

@@ -7,11 +7,9 @@ import type { Vocabulary, VocabularyHandle } from "../vocabulary.ts";
 import { FlatBatch } from "./flat-batch.ts";
 import { openLlamaVocabulary } from "./llama-vocabulary.ts";
 import { libraryInfo, withLoadedModel, type LlamaParts } from "./llama-parts.ts";
-import { newContext } from "./load-model.ts";
 import { decodeResults, poolingTypes } from "./native-constants.ts";
-import { addressOf, viewFloats, type Native, type Pointer } from "./native.ts";
-import { StepThreads } from "./step-threads.ts";
-import { ThreadPools } from "./thread-pools.ts";
+import { viewFloats, type Native, type Pointer } from "./native.ts";
+import { OpenContext } from "./open-context.ts";
 
 /** Loads the plan's model on this thread. `onProgress` gets 0..1. Throws MillraceError. */
 export function openLlamaEmbedder(plan: ExecutionPlan, onProgress: (fraction: number) => void): Embedder {
@@ -24,39 +22,26 @@ class LlamaEmbedder implements Embedder {
   readonly info: EmbedderInfo;
   readonly vocabulary: Vocabulary;
   readonly vocabularyHandle: VocabularyHandle;
-  readonly abortFlag: Uint8Array;
   readonly #native: Native;
-  readonly #model: Pointer;
-  readonly #context: Pointer;
+  readonly #context: OpenContext;
   /** Of a model that generates; an encoder has none. */
   readonly #memory: Pointer | null;
-  readonly #pools: ThreadPools;
-  readonly #threads: StepThreads;
   readonly #batch: FlatBatch;
-  #open = true;
 
   /** Frees all that it made when it throws, but not the model. */
   constructor(parts: LlamaParts) {
-    const { native, plan, backend, model, directory } = parts;
+    const { native, plan, model, directory } = parts;
     const trainedContext = native.trainedContext(model);
     const contextPerSlot = Math.min(plan.contextPerSlot, plan.microBatch, trainedContext);
     this.plan = plan;
     this.vocabularyHandle = { kind: "llama", libraryDirectory: directory, model };
     this.vocabulary = openLlamaVocabulary(this.vocabularyHandle);
-    // The zero after the flag is part of what native code reads.
-    this.abortFlag = new Uint8Array(new SharedArrayBuffer(8), 0, 1);
     this.#native = native;
-    this.#model = model;
-    this.#context = newContext(native, plan, { model, contextPerSlot, abortFlag: addressOf(this.abortFlag) });
-    try {
-      const pooling = native.poolingType(this.#context);
+    this.#context = new OpenContext(parts, contextPerSlot, (context) => {
+      const pooling = native.poolingType(context);
       if (pooling < poolingTypes.mean || pooling > poolingTypes.last) throw withoutPooling();
-      this.#pools = new ThreadPools(native, backend.backend, plan);
-    } catch (error) {
-      native.freeContext(this.#context);
-      throw error;
-    }
-    this.#memory = native.memory(this.#context);
+    });
+    this.#memory = native.memory(this.#context.pointer);
     const dimensions = native.embeddingLength(model);
     const capabilities = { trimInPlace: false, trimAfterRestore: false, window: 0, recurrent: false };
     this.info = {
@@ -66,7 +51,6 @@ class LlamaEmbedder implements Embedder {
       capabilities: { ...capabilities, encoder: this.#memory === null },
       dimensions,
     };
-    this.#threads = new StepThreads(this.#pools, this.#context, plan);
     this.#batch = new FlatBatch({
       tokens: plan.microBatch,
       outputs: plan.microBatch,
@@ -75,14 +59,18 @@ class LlamaEmbedder implements Embedder {
     });
   }
 
+  get abortFlag(): Uint8Array {
+    return this.#context.abortFlag;
+  }
+
   embed(texts: readonly Int32Array[]): Float32Array[] | undefined {
-    if (!this.#open) throw failure("engine_failed", { problem: "it is closed" });
+    this.#context.requireOpen();
     const refusal = tooLong(texts, this.info.contextPerSlot);
     if (refusal !== undefined) throw refusal;
     this.#batch.fill(texts.map(itemOf));
     if (texts.length === 0) return [];
-    this.#threads.use(this.plan.batchThreads);
-    const [native, context, batch] = [this.#native, this.#context, this.#batch.native];
+    this.#context.threads.use(this.plan.batchThreads);
+    const [native, context, batch] = [this.#native, this.#context.pointer, this.#batch.native];
     const result = this.#memory === null ? native.encode(context, batch) : native.decode(context, batch);
     const vectors = result === decodeResults.done ? texts.map((_, slot) => this.#vectorOf(slot)) : undefined;
     if (this.#memory !== null) this.#native.removeRange(this.#memory, -1, -1, -1);
@@ -93,21 +81,16 @@ class LlamaEmbedder implements Embedder {
   }
 
   setThreads(threads: number): void {
-    this.#threads.limit(threads);
+    this.#context.threads.limit(threads);
   }
 
   [Symbol.dispose](): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#native.detachThreadPool(this.#context);
-    this.#native.freeContext(this.#context);
-    this.#pools[Symbol.dispose]();
-    this.#native.freeModel(this.#model);
+    this.#context[Symbol.dispose]();
   }
 
   /** Copied: the next call writes to the same memory. */
   #vectorOf(slot: number): Float32Array {
-    const address = this.#native.sequenceEmbedding(this.#context, slot);
+    const address = this.#native.sequenceEmbedding(this.#context.pointer, slot);
     if (address === null) throw failure("engine_failed", { problem: `the library gave no vector of text ${slot}` });
     return normalized(viewFloats(address, this.info.dimensions).slice());
   }

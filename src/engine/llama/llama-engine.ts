@@ -5,13 +5,11 @@ import type { Vocabulary, VocabularyHandle } from "../vocabulary.ts";
 import { FlatBatch, outputsOf } from "./flat-batch.ts";
 import { openLlamaVocabulary } from "./llama-vocabulary.ts";
 import { libraryInfo, withLoadedModel, type LlamaParts } from "./llama-parts.ts";
-import { newContext } from "./load-model.ts";
 import { LogitsRows } from "./logits-rows.ts";
 import { decodeResults } from "./native-constants.ts";
-import { addressOf, type Native, type Pointer } from "./native.ts";
+import type { Native, Pointer } from "./native.ts";
 import { SequenceMemory } from "./sequence-memory.ts";
-import { StepThreads } from "./step-threads.ts";
-import { ThreadPools } from "./thread-pools.ts";
+import { OpenContext } from "./open-context.ts";
 
 /** Loads the plan's model on this thread. `onProgress` gets 0..1. Throws MillraceError. */
 export function openLlamaEngine(plan: ExecutionPlan, onProgress: (fraction: number) => void): Engine {
@@ -24,20 +22,15 @@ class LlamaEngine implements Engine {
   readonly info: EngineInfo;
   readonly vocabulary: Vocabulary;
   readonly vocabularyHandle: VocabularyHandle;
-  readonly abortFlag: Uint8Array;
   readonly #native: Native;
-  readonly #model: Pointer;
-  readonly #context: Pointer;
-  readonly #pools: ThreadPools;
-  readonly #threads: StepThreads;
+  readonly #context: OpenContext;
   readonly #memory: SequenceMemory;
   readonly #batch: FlatBatch;
   readonly #rows: LogitsRows;
-  #open = true;
 
   /** Frees all that it made when it throws, but not the model. */
   constructor(parts: LlamaParts) {
-    const { native, plan, backend, model, directory } = parts;
+    const { native, plan, model, directory } = parts;
     const capabilities = capabilitiesOf(native, model, plan);
     const trainedContext = native.trainedContext(model);
     const contextPerSlot = Math.min(plan.contextPerSlot, trainedContext);
@@ -50,22 +43,13 @@ class LlamaEngine implements Engine {
     };
     this.vocabularyHandle = { kind: "llama", libraryDirectory: directory, model };
     this.vocabulary = openLlamaVocabulary(this.vocabularyHandle);
-    // The zero after the flag is part of what native code reads.
-    this.abortFlag = new Uint8Array(new SharedArrayBuffer(8), 0, 1);
     this.#native = native;
-    this.#model = model;
-    this.#context = newContext(native, plan, { model, contextPerSlot, abortFlag: addressOf(this.abortFlag) });
-    try {
-      if (native.memory(this.#context) === null) throw encodes(plan);
-      this.#pools = new ThreadPools(native, backend.backend, plan);
-    } catch (error) {
-      native.freeContext(this.#context);
-      throw error;
-    }
-    this.#threads = new StepThreads(this.#pools, this.#context, plan);
-    this.#memory = new SequenceMemory(native, this.#context, { plan, capabilities });
+    this.#context = new OpenContext(parts, contextPerSlot, (context) => {
+      if (native.memory(context) === null) throw encodes(plan);
+    });
+    this.#memory = new SequenceMemory(native, this.#context.pointer, { plan, capabilities });
     this.#batch = new FlatBatch({
-      tokens: native.batchLimit(this.#context),
+      tokens: native.batchLimit(this.#context.pointer),
       outputs: plan.outputs,
       vocabularySize: this.vocabulary.size,
       held: this.#memory.held,
@@ -73,19 +57,23 @@ class LlamaEngine implements Engine {
     this.#rows = new LogitsRows(this.vocabulary.size);
   }
 
+  get abortFlag(): Uint8Array {
+    return this.#context.abortFlag;
+  }
+
   step(batch: Batch): StepOutput {
-    this.#requireOpen();
+    this.#context.requireOpen();
     const flat = this.#batch;
     flat.fill(batch);
     for (const { from, count } of batch) if (from + count > this.info.contextPerSlot) return new LlamaOutput("no-room");
     if (batch.length === 0) return new LlamaOutput("done");
     // The library takes every batch of more than one token for a prefill; here decodes of many sequences are decodes.
-    this.#threads.use(flat.hasPrefill ? this.plan.batchThreads : this.plan.threads);
-    const result = this.#native.decode(this.#context, flat.native);
+    this.#context.threads.use(flat.hasPrefill ? this.plan.batchThreads : this.plan.threads);
+    const result = this.#native.decode(this.#context.pointer, flat.native);
     switch (result) {
       case decodeResults.done:
         for (const { slot, from, count } of batch) this.#memory.held[slot] = from + count;
-        if (flat.rows > 0) this.#rows.refresh(this.#native.logits(this.#context), flat.rows);
+        if (flat.rows > 0) this.#rows.refresh(this.#native.logits(this.#context.pointer), flat.rows);
         return new LlamaOutput("done", { batch, firstRow: flat.firstRow, rows: this.#rows });
       case decodeResults.noRoom:
         return new LlamaOutput("no-room");
@@ -103,40 +91,31 @@ class LlamaEngine implements Engine {
   }
 
   trim(slot: number, length: number): boolean {
-    this.#requireOpen();
+    this.#context.requireOpen();
     return this.#memory.trim(slot, length);
   }
 
   copy(from: number, to: number, length: number): boolean {
-    this.#requireOpen();
+    this.#context.requireOpen();
     return this.#memory.copy(from, to, length);
   }
 
   save(slot: number, into?: SavedSequence): SavedSequence {
-    this.#requireOpen();
+    this.#context.requireOpen();
     return this.#memory.save(slot, into);
   }
 
   restore(slot: number, saved: SavedSequence): void {
-    this.#requireOpen();
+    this.#context.requireOpen();
     this.#memory.restore(slot, saved);
   }
 
   setThreads(threads: number): void {
-    this.#threads.limit(threads);
+    this.#context.threads.limit(threads);
   }
 
   [Symbol.dispose](): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#native.detachThreadPool(this.#context);
-    this.#native.freeContext(this.#context);
-    this.#pools[Symbol.dispose]();
-    this.#native.freeModel(this.#model);
-  }
-
-  #requireOpen(): void {
-    if (!this.#open) throw failure("engine_failed", { problem: "it is closed" });
+    this.#context[Symbol.dispose]();
   }
 }
 

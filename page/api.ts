@@ -20,6 +20,8 @@ export interface ChatRequest {
 /** What a stream tells; each field only where it has something to tell. */
 export interface ChatEvent {
   readonly text?: string;
+  /** What the model thinks before it answers. */
+  readonly thought?: string;
   readonly finish?: string;
   readonly completionTokens?: number;
 }
@@ -30,7 +32,7 @@ interface ErrorBody {
 
 interface Chunk extends ErrorBody {
   readonly choices?: readonly {
-    readonly delta: { readonly content?: string };
+    readonly delta: { readonly content?: string; readonly reasoning_content?: string };
     readonly finish_reason: string | null;
   }[];
   readonly usage?: { readonly completion_tokens: number } | null;
@@ -85,6 +87,7 @@ function toEvent({ error, choices = [], usage }: Chunk): ChatEvent {
   const { delta, finish_reason: finish } = choices[0] ?? {};
   return {
     ...(delta?.content !== undefined && delta.content !== "" && { text: delta.content }),
+    ...(delta?.reasoning_content !== undefined && { thought: delta.reasoning_content }),
     ...(typeof finish === "string" && { finish }),
     ...(usage && { completionTokens: usage.completion_tokens }),
   };

@@ -32,7 +32,12 @@ export class Chat {
   ask(question: string): boolean {
     const settings = this.#running === undefined ? this.#parts.settings() : undefined;
     if (settings === undefined) return false;
-    const turn: ShownTurn = { question, answer: "", view: new TurnView(question, () => this.#again(turn)) };
+    const turn: ShownTurn = {
+      question,
+      thought: "",
+      answer: "",
+      view: new TurnView(question, () => this.#again(turn)),
+    };
     this.#turns.push(turn);
     this.#list.append(turn.view.element);
     this.#page.scrollTop = this.#page.scrollHeight;
@@ -54,7 +59,7 @@ export class Chat {
   #again(turn: ShownTurn): void {
     const settings = this.#running === undefined ? this.#parts.settings() : undefined;
     if (settings === undefined) return;
-    turn.answer = "";
+    turn.thought = turn.answer = "";
     turn.view.begin();
     void this.#answer(turn, settings);
   }
@@ -84,14 +89,13 @@ export class Chat {
     const show = () => {
       frame = 0;
       const facts = [timing.describe(tokens), ending].filter(Boolean).join(" · ");
-      this.#keepEndInView(() => turn.view.show(turn.answer, facts));
+      this.#keepEndInView(() => turn.view.show(turn, facts));
     };
     try {
-      for await (const { text, finish, completionTokens } of streamChat(request, signal)) {
-        if (text !== undefined) {
-          timing.text(performance.now());
-          turn.answer += text;
-        }
+      for await (const { text = "", thought = "", finish, completionTokens } of streamChat(request, signal)) {
+        if (text !== "" || thought !== "") timing.text(performance.now());
+        turn.answer += text;
+        turn.thought += thought;
         if (finish === "length") ending = "ended at its limit of tokens";
         tokens = completionTokens ?? tokens;
         frame ||= requestAnimationFrame(show);

@@ -7,10 +7,12 @@ export interface Turn {
   readonly question: string;
   /** So far; "" = none came. */
   answer: string;
+  /** What was thought before it; "" = nothing. */
+  thought: string;
 }
 
 /** What the model is told: what was answered before, even in part, and the last question. */
-export function toMessages(system: string, turns: readonly Turn[]): Message[] {
+export function toMessages(system: string, turns: readonly Pick<Turn, "question" | "answer">[]): Message[] {
   const told = turns.filter(({ answer }, index) => answer !== "" || index === turns.length - 1);
   return [
     ...(system.trim() === "" ? [] : [{ role: "system" as const, content: system }]),

@@ -1,8 +1,11 @@
+import type { Turn } from "./conversation.ts";
 import { copyButton, MarkdownView } from "./markdown-view.ts";
 
 /** A question and its answer on the page. */
 export class TurnView {
   readonly element = document.createElement("article");
+  readonly #thought = document.createElement("p");
+  readonly #thoughts = document.createElement("details");
   readonly #answer = document.createElement("div");
   readonly #markdown = new MarkdownView(this.#answer);
   readonly #error = document.createElement("p");
@@ -16,6 +19,10 @@ export class TurnView {
     asked.append(unseen("You: "), question);
     const answered = document.createElement("div");
     answered.className = "answer";
+    const summary = document.createElement("summary");
+    summary.textContent = "Thoughts";
+    this.#thoughts.className = "thoughts";
+    this.#thoughts.append(summary, this.#thought);
     this.#answer.className = "markdown";
     this.#error.className = "error";
     this.#error.role = "alert";
@@ -32,22 +39,27 @@ export class TurnView {
     foot.className = "foot";
     foot.append(this.#facts, this.#actions);
     this.#facts.className = "facts";
-    answered.append(unseen("Answer: "), this.#answer, this.#error, foot);
+    answered.append(this.#thoughts, unseen("Answer: "), this.#answer, this.#error, foot);
     this.element.append(asked, answered);
     this.begin();
   }
 
   begin(): void {
     this.element.classList.add("running");
-    this.show("", "");
+    this.#thoughts.open = true;
+    this.show({ thought: "", answer: "" }, "");
     this.#error.hidden = true;
     this.#actions.hidden = true;
   }
 
-  show(text: string, facts: string): void {
-    this.#text = text;
-    this.#markdown.show(text);
-    this.element.classList.toggle("waiting", text === "" && this.element.classList.contains("running"));
+  /** Thoughts are open until the answer begins, and then as its reader wants. */
+  show({ thought, answer }: Pick<Turn, "thought" | "answer">, facts: string): void {
+    if (this.#text === "" && answer !== "") this.#thoughts.open = false;
+    this.#thoughts.hidden = thought === "";
+    this.#thought.textContent = thought.trim();
+    this.#text = answer;
+    this.#markdown.show(answer);
+    this.element.classList.toggle("waiting", answer === "" && this.element.classList.contains("running"));
     this.#facts.textContent = facts;
   }
 

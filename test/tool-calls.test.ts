@@ -2,6 +2,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import OpenAI from "openai";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { parseJsonSchema } from "../src/api/constraints/json-schema.ts";
 import { toolCalls } from "../src/api/constraints/tool-calls.ts";
 import { defaultPlan } from "../src/core/execution-plan.ts";
 import { openEngine } from "../src/engine/open.ts";
@@ -90,6 +91,9 @@ test("the official client puts a stream of calls together", async () => {
 
 const toCall = (name: string, written: string) => ({ type: "function", function: { name, arguments: written } });
 
+const answers = { type: "object", properties: { unit: { const: "C" } }, required: ["unit"] };
+const format = { type: "json_schema" as const, json_schema: { name: "answer", schema: answers } };
+
 const choices = fc.constantFrom<Asked["tool_choice"]>(
   "auto",
   "required",
@@ -105,6 +109,7 @@ const requests = fc.record({
   temperature: fc.constantFrom(0, 1),
   max_tokens: fc.constantFrom(5, 40, 400),
   logprobs: fc.boolean(),
+  response_format: fc.constantFrom(undefined, format),
   stop: fc.constantFrom<string[] | undefined>(undefined, ["e", "</tool"]),
 });
 
@@ -161,8 +166,13 @@ function checkCalls(
 }
 
 test("any answer that the constraint lets through is calls that are valid by their schemas", () => {
-  const callable = Object.entries(parameters).map(([name, schema]) => ({ name, parameters: schema, path: name }));
-  const constraint = toolCalls(callable, { parallel: true });
+  const callable = Object.entries(parameters).map(([name, schema]) => ({
+    name,
+    parameters: schema,
+    strict: false,
+    path: name,
+  }));
+  const constraint = toolCalls({ tools: callable, parallel: true });
   for (let seed = 0; seed < 30; seed++) {
     const answer = randomAnswer(constraint, seed, 20)!;
     const calls = answer.startsWith("{") ? [answer] : answer.slice(12, -13).split("\n</tool_call>\n<tool_call>\n");
@@ -175,7 +185,40 @@ test("any answer that the constraint lets through is calls that are valid by the
   expect(accepts(constraint, call)).toBe(true);
   expect(accepts(constraint, `${call}\n${call}`)).toBe(true);
   expect(accepts(constraint, '{"name": "time", "parameters": {}}')).toBe(true);
-  expect(accepts(toolCalls(callable, { parallel: false }), `${call}\n${call}`)).toBe(false);
+  expect(accepts(toolCalls({ tools: callable, parallel: false }), `${call}\n${call}`)).toBe(false);
+});
+
+test("beside a format a model calls, or answers in the format", async () => {
+  const callable = Object.entries(parameters).map(([name, schema]) => ({
+    name,
+    parameters: schema,
+    strict: name === "weather",
+    path: name,
+  }));
+  const constraint = toolCalls({ tools: callable, parallel: false, instead: parseJsonSchema(answers, "schema") });
+  const call = (name: string, written: string): string =>
+    `<tool_call>\n{"name": "${name}", "arguments": ${written}}\n</tool_call>`;
+  for (const answer of ['{"unit": "C"}', call("weather", '{"city": "Rome"}'), call("convert", '{"any": [1]}')])
+    expect([answer, accepts(constraint, answer)]).toEqual([answer, true]);
+  for (const answer of [
+    "",
+    "{}",
+    call("weather", "{}"),
+    call("time", '{"any": 1}'),
+    `{"unit": "C"}${call("time", "{}")}`,
+  ])
+    expect([answer, accepts(constraint, answer)]).toEqual([answer, false]);
+
+  const reasons = new Set<string>();
+  for (let number = 0; reasons.size < 2 && number < 50; number++) {
+    const asked: Asked = { ...ask(`Tell me of sea number ${number}.`), response_format: format };
+    const { finish_reason: reason, message } = (await client.chat.completions.create(asked)).choices[0]!;
+    if (reason === "length") continue;
+    reasons.add(reason);
+    if (reason === "stop") expect(message).toMatchObject({ content: '{"unit": "C"}' });
+    else expect(message).toMatchObject({ content: null, tool_calls: [{ type: "function" }] });
+  }
+  expect([...reasons].toSorted()).toEqual(["stop", "tool_calls"]);
 });
 
 test.each([

@@ -15,7 +15,11 @@ export interface Tool {
 export interface ToolCall {
   readonly id: string;
   readonly type: "function";
-  readonly function: { readonly name: string; readonly arguments: Readonly<Record<string, unknown>> };
+  readonly function: {
+    readonly name: string;
+    /** As they were written, where that is no JSON object. */
+    readonly arguments: Readonly<Record<string, unknown>> | string;
+  };
 }
 
 /** One message of a conversation, as chat templates see it. */

@@ -1,4 +1,4 @@
-import type { ChatMessage } from "./generation.ts";
+import type { ChatPrompt } from "./generation.ts";
 
 /** What can be asked of a model's vocabulary and template, without computing anything. */
 export type TextQuestion =
@@ -12,6 +12,6 @@ export type TextQuestion =
     }
   | { readonly kind: "detokenize"; readonly tokens: readonly number[] }
   /** A conversation as the model reads it. */
-  | { readonly kind: "render"; readonly model: string; readonly messages: readonly ChatMessage[] };
+  | ({ readonly kind: "render"; readonly model: string } & Pick<ChatPrompt, "messages" | "tools">);
 
 export type TextReply = { readonly tokens: readonly number[] } | { readonly text: string };

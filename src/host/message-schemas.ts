@@ -72,7 +72,7 @@ const anyObject = z.record(z.string(), z.unknown());
 const toolCallSchema = z.object({
   id: z.string(),
   type: z.literal("function"),
-  function: z.object({ name: z.string(), arguments: anyObject }),
+  function: z.object({ name: z.string(), arguments: z.union([anyObject, z.string()]) }),
 });
 const messagesSchema = z.array(
   z.object({
@@ -88,11 +88,12 @@ const toolSchema = z.object({
   type: z.literal("function"),
   function: z.object({ name: z.string(), description: z.string().exactOptional(), parameters: anyObject }),
 });
+const conversation = { messages: messagesSchema, tools: z.array(toolSchema).exactOptional() };
 
 const questionSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("tokenize"), text: z.string(), addSpecial: z.boolean(), parseSpecial: z.boolean() }),
   z.object({ kind: z.literal("detokenize"), tokens: ids }),
-  z.object({ kind: z.literal("render"), model: z.string(), messages: messagesSchema }),
+  z.object({ kind: z.literal("render"), model: z.string(), ...conversation }),
 ]);
 
 const requestSchema = z
@@ -101,9 +102,8 @@ const requestSchema = z
     prompt: z.discriminatedUnion("kind", [
       z.object({
         kind: z.literal("chat"),
-        messages: messagesSchema,
+        ...conversation,
         reasoningEffort: z.enum(reasoningEfforts).exactOptional(),
-        tools: z.array(toolSchema).exactOptional(),
       }),
       textInput.extend({ suffix: z.string().exactOptional() }),
       tokensInput,

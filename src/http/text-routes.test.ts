@@ -12,6 +12,8 @@ const serverOf = (ask: (question: TextQuestion) => Promise<TextReply>) => {
   return startServer(undefined, { models: new FixedModels(first, second) });
 };
 
+const weather = { name: "weather", parameters: { type: "object" } };
+
 test.each([
   [
     "/tokenize",
@@ -30,8 +32,8 @@ test.each([
   ["/detokenize", { tokens: [1, 2] }, { kind: "detokenize", tokens: [1, 2] }, { text: "hi" }, { content: "hi" }],
   [
     "/apply-template",
-    { messages },
-    { kind: "render", model: "other", messages: said },
+    { messages, tools: [{ type: "function", function: weather }] },
+    { kind: "render", model: "other", messages: said, tools: [{ type: "function", function: weather }] },
     { text: "hi" },
     { prompt: "hi" },
   ],
@@ -48,6 +50,7 @@ test.each([
 
 test.each([
   ["/tokenize", {}, "content"],
+  ["/apply-template", { messages, tools: [{ type: "function", function: { name: "a b" } }] }, "tools[0].function.name"],
   ["/tokenize", { content: "a".repeat(250_001) }, "content"],
   ["/tokenize", { content: "a", with_pieces: true }, "with_pieces"],
   ["/detokenize", { tokens: [-1] }, "tokens[0]"],

@@ -36,6 +36,12 @@ test.each([
   ]);
 });
 
+test("arguments that were written badly are shown as they were", () => {
+  const bad = { ...call, function: { name: "weather", arguments: '{"city": ' } };
+  const { messages } = withTools({ messages: [{ role: "assistant", content: "", tool_calls: [bad] }] }, "");
+  expect(messages[0]!.content).toBe('<tool_call>\n{"name":"weather","arguments":{"city": }\n</tool_call>');
+});
+
 test("the instruction stands behind the client's own, and a conversation without tools is left alone", () => {
   const system: ChatMessage = { role: "system", content: "Be brief." };
   const { messages } = withTools({ messages: [system, user], tools: [weather] }, "");

@@ -59,6 +59,9 @@ function inPlainTurns(messages: readonly ChatMessage[]): ChatMessage[] {
 }
 
 function withWrittenCalls({ tool_calls: calls = [], content, ...message }: ChatMessage): ChatMessage {
-  const written = calls.map(({ function: call }) => `<tool_call>\n${JSON.stringify(call)}\n</tool_call>`);
+  const written = calls.map(({ function: { name, arguments: given } }) => {
+    const values = typeof given === "string" ? given : JSON.stringify(given);
+    return `<tool_call>\n{"name":${JSON.stringify(name)},"arguments":${values}}\n</tool_call>`;
+  });
   return { ...message, content: [content, ...written].filter((part) => part !== "").join("\n") };
 }

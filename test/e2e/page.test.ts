@@ -96,6 +96,22 @@ test("an answer streams in, with its rate and its first token's wait; Shift+Ente
   expect(await it.lastTurn.locator(".question").innerText()).toContain("A long\nstory, please");
 });
 
+test("what is thought stands above the answer, and folds when the answer begins", async () => {
+  const script = JSON.stringify({ sky: "Light scatters. It scatters blue most.</think>\n\nBlue. It is blue." });
+  const engine = `fake?${String(new URLSearchParams({ thinks: "1", script, stepMs: "20" }))}`;
+  await using server = await startServer({ args: ["--engine", engine] });
+  await using it = await openPage(server.url);
+  await it.ask("Why is the sky blue?");
+  const thoughts = it.lastTurn.locator(".thoughts");
+  await it.reads(thoughts, "Light scatters.");
+  expect(await thoughts.locator("p").isVisible()).toBe(true);
+  await it.answered();
+  expect(await it.answer.innerText()).toBe("Blue. It is blue.");
+  expect(await thoughts.locator("p").isVisible()).toBe(false);
+  await thoughts.locator("summary").click();
+  expect(await thoughts.locator("p").innerText()).toBe("Light scatters. It scatters blue most.");
+});
+
 test("a stopped answer stays as far as it came, and the server computes no more of it", async () => {
   await using server = await startFake(20);
   await using it = await openPage(server.url);

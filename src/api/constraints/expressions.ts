@@ -53,8 +53,33 @@ export class Rules {
     return { kind: "rule", index };
   }
 
+  /** What stands for a whole constraint, whose rules join these. */
+  including(constraint: Constraint): Expression {
+    const first = this.#rules.length;
+    this.#rules.push(...constraint.rules.map((rule) => shifted(rule, first)));
+    return { kind: "rule", index: first };
+  }
+
   /** All rules, with the first. */
   complete(root: Expression): Constraint {
     return { rules: [root, ...(this.#rules.slice(1) as Expression[])] };
   }
+}
+
+/** With the rules that it refers to so many places further on. */
+function shifted(expression: Expression, by: number): Expression {
+  const within = (part: Expression): Expression => shifted(part, by);
+  switch (expression.kind) {
+    case "rule":
+      return { kind: "rule", index: expression.index + by };
+    case "sequence":
+      return { kind: "sequence", parts: expression.parts.map(within) };
+    case "choice":
+      return { kind: "choice", options: expression.options.map(within) };
+    case "repeat":
+      return { ...expression, of: within(expression.of) };
+    case "text":
+    case "character":
+  }
+  return expression;
 }

@@ -4,13 +4,26 @@ import { choice, list, Rules, sequence, text } from "./expressions.ts";
 import { compileJsonSchema } from "./json-schema.ts";
 import { isObject, type Schema } from "./schema-place.ts";
 
+const anyObject: Schema = { type: "object" };
+
 /** A model that must call and knows no end would call for ever. */
 const mostCalls = 16;
+
+/** What an answer may call, and how. */
+export interface Callable {
+  readonly tools: readonly CallableTool[];
+  /** Several calls in one answer. */
+  readonly parallel: boolean;
+  /** What the answer may be instead; missing = it must call. */
+  readonly instead?: Constraint | undefined;
+}
 
 export interface CallableTool {
   readonly name: string;
   /** A JSON schema; undefined = it takes nothing. */
   readonly parameters: Schema | undefined;
+  /** Its arguments are valid by the schema even where it need not be called; else they are any object there. */
+  readonly strict: boolean;
   /** Of the schema, in the request. */
   readonly path: string;
 }
@@ -18,19 +31,24 @@ export interface CallableTool {
 /**
  * Calls of these tools and nothing else, their arguments valid by their schemas: one, or with `parallel` one or several.
  * Either of the two forms that models are trained to write, so that each can use the one that it knows:
- * `<tool_call>\n{"name": …, "arguments": …}\n</tool_call>`, or one `{"name": …, "parameters": …}`.
+ * `<tool_call>\n{"name": …, "arguments": …}\n</tool_call>`, or one `{"name": …, "parameters": …}`. The latter could be what
+ * the answer may be instead, and is no call then.
  * Throws a MillraceError that names the keyword of a schema that cannot be enforced.
  */
-export function toolCalls(tools: readonly CallableTool[], { parallel }: { readonly parallel: boolean }): Constraint {
+export function toolCalls({ tools, parallel, instead }: Callable): Constraint {
   const rules = new Rules();
-  const values = tools.map((tool, index) => rules.named(`call ${index}`, () => objectOf(tool, rules)));
+  const values = tools.map((tool, index) => {
+    const isFree = instead !== undefined && !tool.strict && tool.parameters !== undefined;
+    return rules.named(`call ${index}`, () => objectOf(isFree ? { ...tool, parameters: anyObject } : tool, rules));
+  });
   const call = (key: string): Expression => {
     const ofTool = ({ name }: CallableTool, index: number): Expression =>
       sequence(text(`{"name": ${JSON.stringify(name)}, "${key}": `), values[index]!, text("}"));
     return choice(...tools.map(ofTool));
   };
   const marked = sequence(text("<tool_call>\n"), call("arguments"), text("\n</tool_call>"));
-  return rules.complete(choice(list(marked, text("\n"), [1, parallel ? mostCalls : 1]), call("parameters")));
+  const calls = list(marked, text("\n"), [1, parallel ? mostCalls : 1]);
+  return rules.complete(choice(calls, instead === undefined ? call("parameters") : rules.including(instead)));
 }
 
 /** Arguments are an object, whatever the schema leaves open. */

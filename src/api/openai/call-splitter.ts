@@ -37,7 +37,7 @@ export class CallSplitter {
   #dropped = 0;
   #calls = 0;
   /** A call can stand here without marks: nothing was said, or calls alone. */
-  #isBare = true;
+  #isBare: boolean;
   /** The call that is read has marks. */
   #isMarked = false;
   /** What stands before the call that is read, and is no text if it is one. */
@@ -49,8 +49,9 @@ export class CallSplitter {
   #textTokens: TokenLogprobs[] = [];
   #deltas: ToolCallDelta[] = [];
 
-  constructor(names: ReadonlySet<string>) {
+  constructor({ names, marksOnly }: { readonly names: ReadonlySet<string>; readonly marksOnly: boolean }) {
     this.#names = names;
+    this.#isBare = !marksOnly;
   }
 
   /** Something was called, and nothing was cut off in the middle of a call. After the end. */

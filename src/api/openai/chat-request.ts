@@ -91,16 +91,12 @@ export function parseChat(body: unknown, fixed: Fixed): ParsedRequest {
   const reasoning = fields.reasoning_effort && { reasoningEffort: fields.reasoning_effort };
   const use = toolUseOf(fields);
   const prompts = [{ kind: "chat", messages, ...reasoning, ...(use && { tools: use.tools }) }] as const;
-  const specific = { prompts, maxTokens, logprobs, serviceTier, constraint: use?.constraint };
+  const specific = { prompts, maxTokens, logprobs, serviceTier, calls: use?.constraint };
   const parsed = toParsedRequest(fields, specific, fixed);
   if (use === undefined) return parsed;
-  if (parsed.request.constraint !== undefined && use.constraint === undefined)
-    throw failure("invalid_value", {
-      field: "tool_choice",
-      value: '"auto"',
-      accepted: '"none" where the answer is kept to something else',
-    });
-  return { ...parsed, calls: use.calls };
+  // What else the answer may be is JSON as well.
+  const marksOnly = !use.constraint.isRequired && parsed.request.constraint !== undefined;
+  return { ...parsed, calls: { ...use.calls, marksOnly } };
 }
 
 type LogprobFields = Pick<z.infer<typeof chatRequest>, "logprobs" | "top_logprobs">;
@@ -137,7 +133,7 @@ export function toMessage(said: z.infer<typeof message>, index: number): ChatMes
     content: contentOf(said, field),
     ...(typeof name === "string" && { name }),
     ...(typeof reasoning === "string" && { reasoning_content: reasoning }),
-    ...(calls && calls.length > 0 && { tool_calls: toToolCalls(calls, `${field}.tool_calls`) }),
+    ...(calls && calls.length > 0 && { tool_calls: toToolCalls(calls) }),
     ...(role === "tool" && typeof id === "string" && { tool_call_id: id }),
   };
 }

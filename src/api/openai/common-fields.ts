@@ -2,7 +2,7 @@ import * as z from "zod";
 import { failure } from "../../core/errors.ts";
 import type { GenerationRequest, Lane, Prompt, RequestDefaults, Sampling, Tenant } from "../../core/generation.ts";
 import { describe } from "./check-body.ts";
-import { constraintOf, guidedFields, type ConstraintFields, type GivenConstraint } from "./constraint-fields.ts";
+import { constraintOf, guidedFields, type ConstraintFields, type CallConstraint } from "./constraint-fields.ts";
 import type { CallReading } from "./tool-calls.ts";
 import { flag, ignored, integerFrom, listOf, numberFrom, objectOf, text } from "./fields.ts";
 import { ignoredFields } from "./ignored-fields.ts";
@@ -113,8 +113,8 @@ interface Specific {
   readonly maxTokens: number | undefined;
   readonly logprobs: number | undefined;
   readonly serviceTier?: ServiceTier | undefined;
-  /** Keeps the answer beside what the fields say. */
-  readonly constraint?: GivenConstraint | undefined;
+  /** What the answer can call. */
+  readonly calls?: CallConstraint | undefined;
 }
 
 /** Puts together what is the same in both kinds of completion. */
@@ -148,7 +148,7 @@ export function toParsedRequest(fields: CommonFields, specific: Specific, fixed:
       stop: typeof fields.stop === "string" ? [fields.stop] : (fields.stop ?? fixed.defaults.stop ?? []),
       ignoreEos: fields.ignore_eos ?? false,
       ...(progress && { progress }),
-      constraint: constraintOf(fields, specific.constraint),
+      constraint: constraintOf(fields, specific.calls),
     },
     prompts: specific.prompts,
     choices: fields.n ?? 1,

@@ -60,38 +60,57 @@ export type ConstraintFields = z.infer<z.ZodObject<typeof guidedFields>> & {
 };
 
 /**
- * What the answer may be, by its fields or by something else that keeps it. Throws a MillraceError that names the field, or
- * the keyword in it, that cannot be kept to.
+ * What the answer may be, by its fields and by what it can call. Throws a MillraceError that names the field, or the keyword
+ * in it, that cannot be kept to.
  */
-export function constraintOf(fields: ConstraintFields, other?: GivenConstraint): Constraint | undefined {
-  const [first, second] = [...constraintsIn(fields), ...(other === undefined ? [] : [other])];
+export function constraintOf(fields: ConstraintFields, calls?: CallConstraint): Constraint | undefined {
+  const given = constraintsIn(fields);
+  // Where something must be called nothing is said, and whatever format that should have is kept.
+  const kept =
+    calls?.isRequired === true ? ["tool_choice", ...fieldsOf(given.filter((one) => !one.isFormat))] : fieldsOf(given);
+  const [first, second] = kept;
   if (first === undefined) return undefined;
-  const accepted = `nothing beside '${first.field}'`;
-  if (second !== undefined)
-    throw failure("invalid_value", { field: second.field, value: "another constraint", accepted });
+  const accepted = `nothing beside '${first}'`;
+  if (second !== undefined) throw failure("invalid_value", { field: second, value: "another constraint", accepted });
   if (fields.ignore_eos === true)
-    throw failure("invalid_value", { field: "ignore_eos", value: "true", accepted: `false beside '${first.field}'` });
-  const constraint = first.parse(first.field);
+    throw failure("invalid_value", { field: "ignore_eos", value: "true", accepted: `false beside '${first}'` });
+  const own = given.map(({ field, parse }) => checked(parse(field), field))[0];
+  return calls === undefined ? own : checked(calls.parse(calls.isRequired ? undefined : own), "tools");
+}
+
+function checked(constraint: Constraint, field: string): Constraint {
   const problem = problemOf(constraint);
-  if (problem !== undefined) throw failure("unsupported_field", { field: first.field, problem });
+  if (problem !== undefined) throw failure("unsupported_field", { field, problem });
   return constraint;
 }
 
+const fieldsOf = (given: readonly GivenConstraint[]): string[] => given.map(({ field }) => field);
+
+/** The calls that an answer can or must make. */
+export interface CallConstraint {
+  readonly isRequired: boolean;
+  /** Calls alone, or calls and what the answer may be instead of them. */
+  readonly parse: (instead?: Constraint) => Constraint;
+}
+
 /** A constraint, and the field that asks for it. */
-export interface GivenConstraint {
+interface GivenConstraint {
   readonly field: string;
   readonly parse: (field: string) => Constraint;
+  /** It is about what is said, not about the answer as a whole. */
+  readonly isFormat?: true;
 }
 
 function constraintsIn(fields: ConstraintFields): GivenConstraint[] {
   const { response_format: format, guided_json: json, guided_regex: regex, guided_choice: options, grammar } = fields;
   const given: GivenConstraint[] = [];
-  if (format?.type === "json_object") given.push({ field: "response_format", parse: anyJsonObject });
+  if (format?.type === "json_object") given.push({ field: "response_format", parse: anyJsonObject, isFormat: true });
   if (format?.type === "json_schema") {
     const { schema } = format.json_schema;
     given.push({
       field: "response_format.json_schema.schema",
       parse: (field) => parseJsonSchema(present(schema, field), field),
+      isFormat: true,
     });
   }
   if (json !== undefined && json !== null)

@@ -5,7 +5,7 @@ import { ChoiceCollector } from "./answer.ts";
 import { toolCallReader, type CallReading } from "./tool-calls.ts";
 
 const usage = { promptTokens: 1, cachedTokens: 0, completionTokens: 1 };
-const both: CallReading = { names: new Set(["weather", "time"]), most: Infinity };
+const both: CallReading = { names: new Set(["weather", "time"]), most: Infinity, marksOnly: false };
 
 /** What a reader makes of pieces, each a token. */
 function readPieces(pieces: readonly string[], reading = both, reason: FinishReason = "stop") {

@@ -7,6 +7,8 @@ export interface CallReading {
   readonly names: ReadonlySet<string>;
   /** Those behind the first so many are left out. */
   readonly most: number;
+  /** Only those between marks: an answer that is JSON can be something else. */
+  readonly marksOnly: boolean;
 }
 
 /**
@@ -18,7 +20,7 @@ export function toolCallReader(reading: CallReading): (said: ChoiceEvent) => rea
   return (said) => {
     const { index, event } = said;
     let splitter = splitters.get(index);
-    if (splitter === undefined) splitters.set(index, (splitter = new CallSplitter(reading.names)));
+    if (splitter === undefined) splitters.set(index, (splitter = new CallSplitter(reading)));
     if (event.type === "text-delta") {
       const { calls, ...split } = splitter.split(event);
       return [{ ...said, ...split, ...wanted(calls, reading) }];

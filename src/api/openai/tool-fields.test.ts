@@ -13,7 +13,7 @@ test("tools arrive as templates know them; calls are read unless none are wanted
   const time = { type: "function", function: { name: "time", parameters: { type: "object", properties: {} } } };
   expect(request.prompt).toMatchObject({ tools: [weather, time] });
   expect(request.constraint).toBeUndefined();
-  expect(calls).toEqual({ names: new Set(["weather", "time"]), most: 1 });
+  expect(calls).toEqual({ names: new Set(["weather", "time"]), most: 1, marksOnly: false });
   expect(parse({ tools: [weather], tool_choice: "none" })).toEqual(parse({}));
 });
 
@@ -76,11 +76,13 @@ test.each([
   [{ tools: [tool("a", { type: "array" })], ...required }, "invalid_value", "tools[0].function.parameters.type"],
   [{ tools: [tool("a", { anyOf: [{}] })], ...required }, "invalid_value", "tools[0].function.parameters.type"],
   [{ tools: [tool("a", { not: {} })], ...required }, "unsupported_field", "tools[0].function.parameters.not"],
-  [{ tools: [weather], ...required, guided_regex: "a" }, "invalid_value", "tool_choice"],
+  [{ tools: [weather], ...required, guided_regex: "a" }, "invalid_value", "guided_regex"],
   [{ tools: [weather], ...required, ignore_eos: true }, "invalid_value", "ignore_eos"],
-  [{ tools: [weather], response_format: { type: "json_object" } }, "invalid_value", "tool_choice"],
-  [assistant("[1]"), "invalid_value", "messages[1].tool_calls[0].function.arguments"],
-  [assistant('{"a": '), "invalid_value", "messages[1].tool_calls[0].function.arguments"],
+  [
+    { tools: [weather], ...required, response_format: { type: "json_schema", json_schema: { name: "a" } } },
+    "missing_field",
+    "response_format.json_schema.schema",
+  ],
   [{ messages: [{ ...user, tool_calls: [call] }] }, "invalid_value", "messages[0].tool_calls"],
   [{ messages: [user, { role: "tool", content: "a" }] }, "missing_field", "messages[1].tool_call_id"],
   [{ messages: [{ role: "assistant" }] }, "missing_field", "messages[0].content"],
@@ -89,11 +91,20 @@ test.each([
   expect([code, param]).toEqual(expected);
 });
 
-test("schemas and arguments nested without end are refused, whether or not they must be kept to", () => {
-  const deep = (levels: number): string => `${'{"items":'.repeat(levels)}{}${"}".repeat(levels)}`;
+const deep = (levels: number): string => `${'{"items":'.repeat(levels)}{}${"}".repeat(levels)}`;
+
+test.each(["[1]", '{"a": ', deep(5000)])(
+  "arguments that are no object, as a model may have written them, stay: %.20j",
+  (written) => {
+    expect(parse(assistant(written)).request.prompt).toMatchObject({
+      messages: [user, { tool_calls: [{ function: { name: "a", arguments: written } }] }],
+    });
+  },
+);
+
+test("schemas nested without end are refused, whether or not they must be kept to", () => {
   for (const choice of ["auto", "none", "required"]) {
     const over = { tools: [tool("a", JSON.parse(deep(5000)))], tool_choice: choice };
     expect(errorOf(() => parse(over)).param).toBe("tools[0].function.parameters");
   }
-  expect(errorOf(() => parse(assistant(deep(5000)))).param).toBe("messages[1].tool_calls[0].function.arguments");
 });

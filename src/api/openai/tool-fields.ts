@@ -2,7 +2,7 @@ import * as z from "zod";
 import { failure } from "../../core/errors.ts";
 import type { Tool, ToolCall } from "../../core/generation.ts";
 import { toolCalls } from "../constraints/tool-calls.ts";
-import type { GivenConstraint } from "./constraint-fields.ts";
+import type { CallConstraint } from "./constraint-fields.ts";
 import { choiceOf, flag, listOf, objectOf, text } from "./fields.ts";
 import type { CallReading } from "./tool-calls.ts";
 
@@ -76,9 +76,8 @@ type GivenTool = NonNullable<ToolFields["tools"]>[number];
 export interface ToolUse {
   /** That the model is told of. */
   readonly tools: readonly Tool[];
-  readonly calls: CallReading;
-  /** If it must call: that it does, and nothing else. */
-  readonly constraint: GivenConstraint | undefined;
+  readonly calls: Omit<CallReading, "marksOnly">;
+  readonly constraint: CallConstraint;
 }
 
 /** Undefined = the model is to call nothing. Throws a MillraceError that names the field at fault. */
@@ -90,12 +89,14 @@ export function toolUseOf({
   const given = tools ?? [];
   checkTools(given);
   const name = typeof choice === "object" ? choice?.function.name : undefined;
-  const callable = given.flatMap(({ function: { name: own, parameters } }, index) => {
+  const callable = given.flatMap(({ function: { name: own, parameters, strict } }, index) => {
     const path = `tools[${index}].function.parameters`;
-    return name === undefined || own === name ? [{ name: own, parameters: parameters ?? undefined, path }] : [];
+    return name === undefined || own === name
+      ? [{ name: own, parameters: parameters ?? undefined, strict: strict === true, path }]
+      : [];
   });
-  const mustCall = choice === "required" || name !== undefined;
-  if (mustCall && callable.length === 0) {
+  const isRequired = choice === "required" || name !== undefined;
+  if (isRequired && callable.length === 0) {
     const value = name === undefined ? '"required"' : JSON.stringify(name.slice(0, 64));
     const accepted = given.length === 0 ? '"none" or "auto" without tools' : "the name of one of the tools";
     throw failure("invalid_value", {
@@ -105,14 +106,13 @@ export function toolUseOf({
     });
   }
   if (given.length === 0 || choice === "none") return undefined;
-  const constraint = {
-    field: "tool_choice",
-    parse: () => toolCalls(callable, { parallel: parallel ?? true }),
-  };
   return {
     tools: given.map(toTool),
     calls: { names: new Set(given.map((one) => one.function.name)), most: parallel === false ? 1 : Infinity },
-    constraint: mustCall ? constraint : undefined,
+    constraint: {
+      isRequired,
+      parse: (instead) => toolCalls({ tools: callable, parallel: parallel ?? true, instead }),
+    },
   };
 }
 
@@ -135,18 +135,12 @@ function toTool({ function: { name, description, parameters } }: GivenTool): Too
   return { type: "function", function: { name, ...(description && { description }), parameters: schema } };
 }
 
-/** Calls of a message as templates know them, with their arguments as objects. `field`: of the calls, in the request. */
-export function toToolCalls(calls: z.infer<typeof toolCallsField>, field: string): ToolCall[] {
-  return calls.map(({ id, function: { name, arguments: written } }, index) => {
+/** Calls of a message as templates know them, with their arguments as objects wherever they are. */
+export function toToolCalls(calls: z.infer<typeof toolCallsField>): ToolCall[] {
+  return calls.map(({ id, function: { name, arguments: written } }) => {
     const parsed = written.trim() === "" ? {} : parse(written);
-    if (isObject(parsed) && !isDeeper(parsed, mostNested))
-      return { id, type: "function", function: { name, arguments: parsed } };
-    const accepted = `a JSON object, up to ${mostNested} levels deep, as a string`;
-    throw failure("invalid_value", {
-      field: `${field}[${index}].function.arguments`,
-      value: "something else",
-      accepted,
-    });
+    const isShown = isObject(parsed) && !isDeeper(parsed, mostNested);
+    return { id, type: "function", function: { name, arguments: isShown ? parsed : written } };
   });
 }
 

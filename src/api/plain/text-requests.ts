@@ -1,6 +1,7 @@
 import type { TextQuestion } from "../../core/text-question.ts";
 import { messagesField, toMessage } from "../openai/chat-request.ts";
 import { checkBody } from "../openai/check-body.ts";
+import { toolFields, toolUseOf } from "../openai/tool-fields.ts";
 import { flag, integerFrom, listOf, objectOf, refused, text } from "../openai/fields.ts";
 
 // llama-server's shapes, and `model` beside them.
@@ -32,7 +33,7 @@ export const detokenizeRequest = objectOf(
 );
 
 export const applyTemplateRequest = objectOf(
-  { model, messages: messagesField.describe("the conversation, as in a chat") },
+  { model, messages: messagesField.describe("the conversation, as in a chat"), tools: toolFields.tools },
   "a JSON object",
 );
 
@@ -62,5 +63,7 @@ export function parseDetokenize(body: unknown, defaultModel: string): ParsedQues
 export function parseApplyTemplate(body: unknown, defaultModel: string): ParsedQuestion {
   const fields = checkBody(applyTemplateRequest, body);
   const model = fields.model ?? defaultModel;
-  return { model, question: { kind: "render", model, messages: fields.messages.map(toMessage) } };
+  const tools = toolUseOf({ tools: fields.tools })?.tools;
+  const messages = fields.messages.map(toMessage);
+  return { model, question: { kind: "render", model, messages, ...(tools && { tools }) } };
 }

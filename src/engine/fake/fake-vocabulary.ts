@@ -14,6 +14,8 @@ const chatTemplate = `{{- bos_token -}}
 {%- if add_generation_prompt -%}
 {{- "<|assistant|>\\n" -}}
 {%- endif -%}`;
+const thinkingTemplate = `{#- What is thought ends with </think>. -#}
+${chatTemplate.replace('"<|assistant|>\\n"', '"<|assistant|>\\n<think>\\n"')}`;
 
 /** A half-open range of token ids. */
 export interface TokenRange {
@@ -40,13 +42,16 @@ export class FakeVocabulary implements Vocabulary {
   readonly openers: TokenRange;
   readonly spacedOpeners: TokenRange;
   readonly chatTemplate: string | undefined;
+  /** What its template has between the assistant's header and the answer. */
+  readonly answerStart: string;
   readonly #pieces: readonly Uint8Array[];
   /** Words by their bytes as Latin-1; the longest first by length. */
   readonly #wordTokens = new Map<string, number>();
   readonly #longestWord: number;
 
-  constructor({ chat }: { chat: boolean }) {
-    this.chatTemplate = chat ? chatTemplate : undefined;
+  constructor({ chat, thinks }: { readonly chat: boolean; readonly thinks: boolean }) {
+    this.answerStart = thinks ? "\n<think>\n" : "\n";
+    this.chatTemplate = chat ? (thinks ? thinkingTemplate : chatTemplate) : undefined;
     const texts = [...words.map((word) => ` ${word}`), ...openers, ...openers.map((word) => ` ${word}`)];
     this.words = after(this.bytes, words.length);
     this.openers = after(this.words, openers.length);

@@ -6,6 +6,7 @@ test("nothing given is a free, faultless, chatty model", () => {
     seed: 1,
     script: [],
     chat: true,
+    thinks: false,
     window: 0,
     recurrent: false,
     stepMs: 0,

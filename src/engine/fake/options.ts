@@ -31,6 +31,8 @@ const schema = z.strictObject({
   script: replies.default([]),
   /** 0 = a base model without a chat template. */
   chat: flag.default(true),
+  /** 1 = its chat template opens a thought, which a script's answer ends with `</think>`. */
+  thinks: flag.default(false),
   /** Tokens of a sliding attention window, at least 8; 0 = none. */
   window: whole.refine((n) => n === 0 || n >= 8, "must be 0 or at least 8").default(0),
   /** 1 = a memory that can only be cleared or kept whole. */

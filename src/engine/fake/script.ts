@@ -41,8 +41,9 @@ export class Script {
     const text = this.#vocabulary.bytesOf(question);
     const begun = this.#vocabulary.bytesOf(tokens.subarray(header + 1));
     const reply = this.#replies.find(({ asked }) => text.includes(asked));
-    if (reply === undefined || !begun.startsWith("\n")) return undefined;
-    return this.#continue(reply.answer, begun.slice(1));
+    const { answerStart } = this.#vocabulary;
+    if (reply === undefined || !begun.startsWith(answerStart)) return undefined;
+    return this.#continue(reply.answer, begun.slice(answerStart.length));
   }
 
   #continue(answer: string, begun: string): number | undefined {

@@ -4,7 +4,10 @@ import { describe, expect, test } from "vitest";
 import { problemOf } from "../src/api/constraints/check-constraint.ts";
 import { parseGrammar } from "../src/api/constraints/gbnf.ts";
 import { anyJsonObject, parseJsonSchema } from "../src/api/constraints/json-schema.ts";
+import { characters, Rules } from "../src/api/constraints/expressions.ts";
+import { lengthsOf, type Pattern } from "../src/api/constraints/pattern.ts";
 import { parseRegex } from "../src/api/constraints/regex.ts";
+import { anyCharacter, regexConstraint, textsOf } from "../src/api/constraints/texts.ts";
 import { stringFormats } from "../src/api/constraints/string-formats.ts";
 import type { Constraint } from "../src/core/constraint.ts";
 import { Automaton, type State } from "../src/inference/constraint/automaton.ts";
@@ -12,10 +15,24 @@ import { Grammar } from "../src/inference/constraint/grammar.ts";
 import { compileConstraint } from "../src/inference/constraint/program.ts";
 import { accepts, allowedTokens, randomAnswer, trie, vocabulary } from "./random-answers.ts";
 
-const regex = (source: string): Constraint => ({ rules: [parseRegex(source, { field: "regex", partial: false })] });
-const partialRegex = (source: string): Constraint => ({
-  rules: [parseRegex(source, { field: "regex", partial: true })],
-});
+const regex = (source: string): Constraint => regexConstraint(source, "regex");
+/** Texts in which each of the expressions is found. */
+const partialRegex = (source: string, ...others: readonly Pattern[]): Constraint => {
+  const rules = new Rules();
+  const pattern = parseRegex(source, { field: "regex", partial: true });
+  return rules.complete(textsOf([pattern, ...others], { rules, write: characters, field: "regex" }));
+};
+
+/** Undefined where no text fits, which is refused. What takes too much is refused as well, and says nothing. */
+function orNone(make: () => Constraint): Constraint | undefined {
+  try {
+    return make();
+  } catch (error) {
+    fc.pre(!String(error).includes("takes too much"));
+    if (String(error).includes("no text that fits")) return undefined;
+    throw error;
+  }
+}
 
 const atoms = fc.constantFrom(
   "a",
@@ -56,6 +73,62 @@ describe("a regular expression", () => {
     );
   });
 
+  const few = fc
+    .array(fc.tuple(atoms, fc.constantFrom("", "*", "?")), { maxLength: 2 })
+    .map((parts) => parts.flat().join(""));
+  const ahead = fc.tuple(fc.constantFrom("=", "!"), few, fc.constantFrom("", "$"));
+  const looking = fc
+    .tuple(few, ahead, few, fc.constantFrom("", "?"), few)
+    .map(
+      ([before, [sign, of, end], behind, times, last]) => `(?:${before}(?${sign}${of}${end})${behind})${times}${last}`,
+    );
+
+  test("that looks ahead lets through what JavaScript's does", () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          looking,
+          fc.tuple(looking, looking).map((both) => both.join("|")),
+        ),
+        texts,
+        (source, text) => {
+          for (const [constraintOf, expression] of [
+            [regex, `^(?:${source})$`],
+            [partialRegex, source],
+          ] as const) {
+            const found = orNone(() => constraintOf(source));
+            expect(found !== undefined && accepts(found, text)).toBe(new RegExp(expression, "u").test(text));
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test("beside another, and a length, lets through what all do, and no text that cannot end", () => {
+    fc.assert(
+      fc.property(source, source, fc.nat(3), fc.integer({ min: 3, max: 6 }), texts, (one, other, least, most, text) => {
+        const length: Pattern = { kind: "repeat", of: anyCharacter, least, most };
+        const found = orNone(() => partialRegex(one, parseRegex(other, { field: "regex", partial: true }), length));
+        const count = Array.from(text).length;
+        const fits = count >= least && count <= most && [one, other].every((each) => new RegExp(each, "u").test(text));
+        expect(found !== undefined && accepts(found, text)).toBe(fits);
+        if (found !== undefined) expect(randomAnswer(found, least, 1)).toBeDefined();
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test("says how long its texts are", () => {
+    fc.assert(
+      fc.property(source, texts, (source, text) => {
+        const [least, most] = lengthsOf(parseRegex(source, { field: "regex", partial: false }));
+        const length = Array.from(text).length;
+        if (new RegExp(`^(?:${source})$`, "u").test(text)) expect(length >= least && length <= most).toBe(true);
+      }),
+    );
+  });
+
   test.each([
     ["^a|b$", ["a", "ax", "b", "xb"], ["xa", "bx", ""]],
     ["^$", [""], ["a"]],
@@ -73,8 +146,10 @@ describe("a regular expression", () => {
     "[a",
     "a**",
     "a{2}{3}",
-    "(?=a)",
     "(?<!a)",
+    "((?=a)b)*",
+    "(?=a)b",
+    "a(?=.{0,2000}b)(?=.{0,1999}c).*",
     String.raw`\bword`,
     String.raw`(a)\1`,
     String.raw`\p{L}`,
@@ -108,6 +183,24 @@ const scalar = fc.oneof(
         : { type, minimum: low, maximum: low + width },
     ),
   fc.integer({ min: -20, max: 20 }).map((minimum) => ({ type: "number", minimum })),
+  fc
+    .record({ low: fc.integer({ min: -3000, max: 3000 }), width: fc.nat(2000), open: fc.boolean() })
+    .map(({ low, width, open }) => {
+      const [least, most] = [low / 1000, (low + width + 2) / 1000];
+      return open
+        ? { type: "number", exclusiveMinimum: least, exclusiveMaximum: most }
+        : { type: "number", minimum: least, maximum: most };
+    }),
+  fc
+    .record({ type: fc.constantFrom("integer", "number"), multipleOf: fc.constantFrom(5, 2, 0.5), minimum: fc.nat(9) })
+    .map((one) => ({ ...one, maximum: one.minimum + 20 })),
+  fc
+    .record({
+      pattern: fc.constantFrom("^[a-z]+$", "b", "^[^x]*$"),
+      minLength: fc.nat(3),
+      maxLength: fc.integer({ min: 3, max: 9 }),
+    })
+    .map((one) => ({ type: "string", ...one })),
   fc.integer({ min: -20, max: 20 }).map((exclusiveMaximum) => ({ type: "integer", exclusiveMaximum })),
   fc
     .uniqueArray(fc.jsonValue({ maxDepth: 1 }), { minLength: 1, maxLength: 4, selector: (one) => JSON.stringify(one) })

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseJsonSchema } from "../src/api/constraints/json-schema.ts";
-import { parseRegex } from "../src/api/constraints/regex.ts";
+import { regexConstraint } from "../src/api/constraints/texts.ts";
 import { defaultPlan, type ExecutionPlan } from "../src/core/execution-plan.ts";
 import { lanes, type GenerationRequest } from "../src/core/generation.ts";
 import { defaultScheduling, policyNames, type Scheduling } from "../src/core/scheduling.ts";
@@ -111,11 +111,7 @@ const questions = ["Who built it?", "How much does it grind?", "What does the mi
 /** Much of what they let through is forced. */
 const constraints = [
   parseJsonSchema({ type: "object", properties: { "how many": { type: "integer" }, "what for": {} } }, "schema"),
-  {
-    rules: [
-      parseRegex("( river| miller)+ (grinds|floods) the valley all day\\. The end\\.", { field: "", partial: false }),
-    ],
-  },
+  regexConstraint("( river| miller)+ (grinds|floods) the valley all day\\. The end\\.", ""),
 ];
 
 const requests = fc.array(

@@ -47,7 +47,7 @@ export function randomAnswer(constraint: Constraint, seed: number, patience: num
 
 /** What ends things comes first, and then what may be needed before that. */
 const ends = Array.from(
-  '"}]0123456789nulatrefsbdZ-:,.@\\',
+  '"}]@.0123456789nulatrefsbdZ-:,/\\',
   (text) => vocabulary.tokenize(text, { parseSpecial: false, addSpecial: false })[0]!,
 );
 

@@ -1,7 +1,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parseJsonSchema } from "../../src/api/constraints/json-schema.ts";
-import { parseRegex } from "../../src/api/constraints/regex.ts";
+import { regexConstraint } from "../../src/api/constraints/texts.ts";
 import type { Constraint } from "../../src/core/constraint.ts";
 import { defaultPlan } from "../../src/core/execution-plan.ts";
 import type { GenerationRequest } from "../../src/core/generation.ts";
@@ -65,9 +65,7 @@ test("a real model keeps to a schema; its tokens are its text, forced or sampled
 });
 
 test("the end of a grammar ends the answer; a stop string and a limit end it before", async () => {
-  const constraint = {
-    rules: [parseRegex("(yes|no), because it is exactly what was asked for", { field: "", partial: false })],
-  };
+  const constraint = regexConstraint("(yes|no), because it is exactly what was asked for", "");
   const whole = await ask(constraint);
   expect(whole.text).toMatch(/^(yes|no), because it is exactly what was asked for$/);
   expect((await ask(constraint, { stop: ["exactly"] })).text).toBe(whole.text.slice(0, whole.text.indexOf("exactly")));

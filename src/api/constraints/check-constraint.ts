@@ -50,7 +50,8 @@ function fixpoint(rules: readonly Expression[], has: Property): readonly boolean
   const known = rules.map(() => false);
   for (let hasGrown = true; hasGrown;) {
     hasGrown = false;
-    for (const [index, rule] of rules.entries()) {
+    // Rules mostly come before those that they refer to.
+    for (const [index, rule] of [...rules.entries()].toReversed()) {
       if (known[index]! || !has(rule, known)) continue;
       known[index] = true;
       hasGrown = true;

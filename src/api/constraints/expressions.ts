@@ -42,6 +42,7 @@ export function list(item: Expression, separator: Expression, [least, most]: rea
 export class Rules {
   readonly #rules: (Expression | undefined)[] = [undefined];
   readonly #indices = new Map<string, number>();
+  #work = 0;
 
   /** What stands for the rule of that name. It is made when first asked for, and may ask for itself. */
   named(name: string, make: () => Expression): Expression {
@@ -58,6 +59,11 @@ export class Rules {
     const first = this.#rules.length;
     this.#rules.push(...constraint.rules.map((rule) => shifted(rule, first)));
     return { kind: "rule", index: first };
+  }
+
+  /** Counts steps that took to make them; returns how many there were. */
+  spend(steps: number): number {
+    return (this.#work += steps);
   }
 
   /** All rules, with the first. */

@@ -2,7 +2,8 @@ import type { Constraint, Expression } from "../../core/constraint.ts";
 import { areDisjoint } from "./disjoint.ts";
 import { choice, Rules, text } from "./expressions.ts";
 import { anyValue, boolean, literal } from "./json-text.ts";
-import { arrayOf, numberOf, objectOf, stringOf, type SchemaWork } from "./json-types.ts";
+import { arrayOf, objectOf, stringOf, type SchemaWork } from "./json-types.ts";
+import { numberOf } from "./numbers.ts";
 import {
   isObject,
   isOfType,
@@ -35,6 +36,9 @@ const annotations = new Set([
   "readOnly",
   "writeOnly",
   "discriminator",
+  "contentEncoding",
+  "contentMediaType",
+  "contentSchema",
 ]);
 const combiners = ["$ref", "const", "enum", "anyOf", "oneOf", "allOf"] as const;
 
@@ -133,7 +137,7 @@ class SchemaCompiler {
         return stringOf(place, this.#work);
       case "number":
       case "integer":
-        return numberOf(place, this.#work, type);
+        return numberOf(place, this.#rules, type);
       case "boolean":
         return boolean;
       case "null":

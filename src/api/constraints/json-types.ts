@@ -1,20 +1,11 @@
 import type { Expression } from "../../core/constraint.ts";
 import { choice, repeat, sequence, text, type Rules } from "./expressions.ts";
-import {
-  anyInteger,
-  anyNumber,
-  array,
-  colon,
-  comma,
-  dictionary,
-  inQuotes,
-  string,
-  writeInString,
-} from "./json-text.ts";
-import { integersFrom, numbersIn, type NumberRange } from "./number-range.ts";
+import { array, colon, comma, dictionary, inQuotes, string, writeInString } from "./json-text.ts";
+import { lengthsOf } from "./pattern.ts";
 import { parseRegex } from "./regex.ts";
 import { isObject, keyword, kinds, unsupported, type Place, type Schema } from "./schema-place.ts";
-import { stringFormats } from "./string-formats.ts";
+import { freeFormats, stringFormats } from "./string-formats.ts";
+import { anyCharacter, textsOf } from "./texts.ts";
 
 /** What the parts of a schema are made with. */
 export interface SchemaWork {
@@ -22,56 +13,64 @@ export interface SchemaWork {
   readonly compile: (schema: unknown, path: string) => Expression;
 }
 
-const mostDecimalBound = 1e9;
-/** Numbers within bounds are made with 15 digits before the point at most. */
-const beyondReach = 1e15;
-
 /**
- * An object with its properties in the order of the schema. Others are never made, unless the schema names none; so
- * `additionalProperties: true` is kept to as well.
+ * An object with its properties in the order of the schema, and others that it requires or names. Any others are never made
+ * beside them; so `additionalProperties` is kept to as well.
  */
 export function objectOf(place: Place, { rules, compile }: SchemaWork): Expression {
   const { path } = place;
   const properties = keyword(place, "properties", kinds.schemas) ?? {};
   const required = new Set(keyword(place, "required", kinds.names));
   const additional = keyword(place, "additionalProperties", kinds.schema) ?? true;
-  const allNames = keyword(place, "propertyNames", kinds.schema) ?? true;
-  if (!holdsForStrings(allNames)) throw unsupported(`${path}.propertyNames`, 'only {"type": "string"} can be enforced');
-  const undeclared = [...required].filter((name) => !Object.hasOwn(properties, name));
-  const names = [...Object.keys(properties), ...undeclared];
-  if (names.length === 0) {
-    if (additional === false) return text("{}");
-    return dictionary(
-      rules,
-      rules.named(`${path} others`, () => compile(additional, `${path}.additionalProperties`)),
-    );
-  }
-  if (isObject(additional) && Object.keys(additional).length > 0)
-    throw unsupported(`${path}.additionalProperties`, "a schema here cannot be enforced beside 'properties'");
-  if (additional === false && undeclared.length > 0)
+  const possible = possibleNames(place);
+  const others = (possible ?? [...required]).filter((name) => !Object.hasOwn(properties, name));
+  const names = [...Object.keys(properties).filter((name) => possible?.includes(name) ?? true), ...others];
+  const impossible = [...required].find((name) => !names.includes(name));
+  if (impossible !== undefined)
+    throw unsupported(`${path}.required`, `'${impossible.slice(0, 60)}' is not among 'propertyNames'`);
+  const undeclared = others.find((name) => required.has(name));
+  if (additional === false && undeclared !== undefined)
     throw unsupported(
       `${path}.required`,
-      `'${undeclared[0]!.slice(0, 60)}' is not among 'properties', and no others may be`,
+      `'${undeclared.slice(0, 60)}' is not among 'properties', and no others may be`,
     );
-  return sequence(text("{"), members(names, { path, properties, required }, { rules, compile }), text("}"));
+  const allowed = additional === false ? names.filter((name) => Object.hasOwn(properties, name)) : names;
+  if (allowed.length > 0)
+    return sequence(
+      text("{"),
+      members(allowed, { place, properties, required, additional }, { rules, compile }),
+      text("}"),
+    );
+  if (additional === false || possible !== undefined) return text("{}");
+  return dictionary(
+    rules,
+    rules.named(`${path} others`, () => compile(additional, `${path}.additionalProperties`)),
+  );
 }
 
-/** A schema under which any string is valid, as libraries write it for keys. */
-function holdsForStrings(schema: Schema | boolean): boolean {
-  if (!isObject(schema)) return schema;
-  return Object.entries(schema).every(([key, value]) => key === "type" && value === "string");
+/** By `propertyNames`; undefined = any. */
+function possibleNames(place: Place): readonly string[] | undefined {
+  const schema = keyword(place, "propertyNames", kinds.schema) ?? true;
+  if (schema === true) return undefined;
+  const { type = "string", enum: names, ...others } = isObject(schema) ? schema : { not: {} };
+  const isKnown = type === "string" && Object.keys(others).length === 0;
+  if (isKnown && names === undefined) return undefined;
+  if (isKnown && kinds.names.is(names)) return [...new Set(names)];
+  throw unsupported(`${place.path}.propertyNames`, 'only {"type": "string"} and an "enum" of strings can be enforced');
 }
 
 interface Declared {
-  readonly path: string;
+  readonly place: Place;
   readonly properties: Schema;
+  /** Of those that are not declared. */
+  readonly additional: Schema | boolean;
   readonly required: ReadonlySet<string>;
 }
 
 /** Rules for what may come from each property on: at the beginning, and behind another. Each is there once. */
 function members(
   names: readonly string[],
-  { path, properties, required }: Declared,
+  { place: { path }, properties, additional, required }: Declared,
   { rules, compile }: SchemaWork,
 ): Expression {
   let first = text("");
@@ -79,8 +78,10 @@ function members(
   for (const [index, name] of [...names.entries()].toReversed()) {
     const [laterFirst, later] = [first, further];
     const member = rules.named(`${path} member ${index}`, () => {
-      const schema = Object.hasOwn(properties, name) ? properties[name] : true;
-      return sequence(text(JSON.stringify(name)), colon, compile(schema, `${path}.properties.${name}`));
+      const value = Object.hasOwn(properties, name)
+        ? compile(properties[name], `${path}.properties.${name}`)
+        : compile(additional, `${path}.additionalProperties`);
+      return sequence(text(JSON.stringify(name)), colon, value);
     });
     const begins = sequence(member, later);
     const follows = sequence(comma, member, later);
@@ -116,62 +117,47 @@ export function arrayOf(place: Place, { rules, compile }: SchemaWork): Expressio
   return sequence(text("["), ...head, rest, text("]"));
 }
 
+/** Both what the pattern and what the format says, where both are there, and as long as is asked for. */
 export function stringOf(place: Place, { rules }: SchemaWork): Expression {
   const { path } = place;
   const least = keyword(place, "minLength", kinds.count) ?? 0;
   const most = keyword(place, "maxLength", kinds.count);
-  const pattern = keyword(place, "pattern", kinds.string);
-  const format = keyword(place, "format", kinds.string);
-  const isCounted = least > 0 || most !== undefined;
-  if (pattern !== undefined && format !== undefined)
-    throw unsupported(`${path}.pattern`, "it cannot be enforced beside 'format'");
-  if ((pattern ?? format) !== undefined && isCounted) {
-    const field = `${path}.${least > 0 ? "minLength" : "maxLength"}`;
-    throw unsupported(field, `it cannot be enforced beside '${pattern === undefined ? "format" : "pattern"}'`);
-  }
   if (least > (most ?? Infinity)) throw unsupported(`${path}.minLength`, "it is more than 'maxLength'");
-  if (pattern !== undefined)
-    return inQuotes(parseRegex(pattern, { field: `${path}.pattern`, partial: true, write: writeInString }));
-  if (format === undefined) return string(rules, least, most);
-  const known = Object.hasOwn(stringFormats, format) ? stringFormats[format] : undefined;
-  if (known !== undefined) return inQuotes(parseRegex(known, { field: `${path}.format`, partial: false }));
+  const pattern = keyword(place, "pattern", kinds.string);
+  const format = formatOf(place, pattern !== undefined);
+  const texts = { pattern, format, least, most };
+  if (pattern === undefined && format === undefined) return string(rules, least, most);
+  return rules.named(`texts ${JSON.stringify(texts)}`, () => inQuotes(textsIn(texts, path, rules)));
+}
+
+interface Texts {
+  readonly pattern: string | undefined;
+  /** As a regular expression. */
+  readonly format: string | undefined;
+  readonly least: number;
+  readonly most: number | undefined;
+}
+
+/** With a pattern or a format. */
+function textsIn({ pattern, format, least, most }: Texts, path: string, rules: Rules): Expression {
+  const [first, ...others] = [
+    ...(pattern === undefined ? [] : [parseRegex(pattern, { field: `${path}.pattern`, partial: true })]),
+    ...(format === undefined ? [] : [parseRegex(format, { field: `${path}.format`, partial: false })]),
+  ];
+  const lengths = [first!, ...others].map(lengthsOf);
+  const isLongEnough = lengths.some(([fewest]) => fewest >= least);
+  const isShortEnough = lengths.some(([, longest]) => longest <= (most ?? Infinity));
+  if (!isLongEnough || !isShortEnough) others.push({ kind: "repeat", of: anyCharacter, least, most });
+  const field = `${path}.${pattern === undefined ? "format" : "pattern"}`;
+  return textsOf([first!, ...others], { rules, write: writeInString, field });
+}
+
+/** As a regular expression. One that is not known is what a pattern beside it says. */
+function formatOf(place: Place, hasPattern: boolean): string | undefined {
+  const format = keyword(place, "format", kinds.string);
+  if (format === undefined || freeFormats.includes(format)) return undefined;
+  if (Object.hasOwn(stringFormats, format)) return stringFormats[format];
+  if (hasPattern) return undefined;
   const problem = `'${format.slice(0, 60)}' cannot be enforced; accepted: ${Object.keys(stringFormats).join(", ")}`;
-  throw unsupported(`${path}.format`, problem);
-}
-
-export function numberOf(place: Place, { rules }: SchemaWork, type: "number" | "integer"): Expression {
-  const { path } = place;
-  const bound = (name: string): number | undefined => keyword(place, name, kinds.number);
-  const multiple = bound("multipleOf");
-  if (multiple !== undefined && !(type === "integer" && multiple === 1))
-    throw unsupported(`${path}.multipleOf`, "only of integers 1 can be enforced");
-  const names = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"];
-  const [minimum = -Infinity, maximum = Infinity, above = -Infinity, below = Infinity] = names.map(bound);
-  if (names.every((name) => bound(name) === undefined))
-    return type === "integer" ? anyInteger(rules) : anyNumber(rules);
-  const [openLow, openHigh] = [above >= minimum, below <= maximum];
-  const given = { low: Math.max(minimum, above), high: Math.min(maximum, below) };
-  for (const value of Object.values(given)) {
-    const fits = type === "integer" || (Number.isInteger(value) && Math.abs(value) <= mostDecimalBound);
-    if (!fits && Math.abs(value) < beyondReach)
-      throw unsupported(
-        path,
-        `of numbers only whole bounds up to ${mostDecimalBound} can be enforced; ${value} is none`,
-      );
-  }
-  const low = given.low <= -beyondReach ? undefined : given.low;
-  const high = given.high >= beyondReach ? undefined : given.high;
-  const isTooFar = given.low >= beyondReach || given.high <= -beyondReach;
-  const range = isTooFar ? undefined : rangeOf(type, { low, high, openLow, openHigh });
-  if (range === undefined) throw unsupported(path, "no number that can be made lies between its bounds");
-  return range;
-}
-
-function rangeOf(type: "number" | "integer", range: NumberRange): Expression | undefined {
-  if (type === "number") return numbersIn(range);
-  const { low, high, openLow, openHigh } = range;
-  return integersFrom(
-    low === undefined ? undefined : openLow ? Math.floor(low) + 1 : Math.ceil(low),
-    high === undefined ? undefined : openHigh ? Math.ceil(high) - 1 : Math.floor(high),
-  );
+  throw unsupported(`${place.path}.format`, problem);
 }

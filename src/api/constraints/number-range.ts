@@ -2,28 +2,16 @@ import type { Expression } from "../../core/constraint.ts";
 import { choice, optional, repeat, sequence, text } from "./expressions.ts";
 import { digit, mostDigits } from "./json-text.ts";
 
-/** Numbers between two whole ones; a missing one is no bound. */
+/** Numbers between two decimal ones; a missing one is no bound. */
 export interface NumberRange {
   readonly low: number | undefined;
   readonly high: number | undefined;
   /** The bound itself is not in it. */
   readonly openLow: boolean;
   readonly openHigh: boolean;
+  /** Digits behind the point, at most. */
+  readonly decimals: number;
 }
-
-/** With a bound of up to nine digits, a double tells all of them apart. */
-const fractionDigits = 6;
-const point = text(".");
-const anyFraction = sequence(point, repeat(digit(), 1, fractionDigits));
-const zeroFraction = sequence(point, repeat(text("0"), 1, fractionDigits));
-const positiveFraction = sequence(
-  point,
-  choice(
-    ...Array.from({ length: fractionDigits }, (_, zeros) =>
-      sequence(text("0".repeat(zeros)), digit(1), repeat(digit(), 0, fractionDigits - 1 - zeros)),
-    ),
-  ),
-);
 
 /** Whole numbers of up to 15 digits from `low` to `high`; undefined if there are none. */
 export function integersFrom(low: number | undefined, high: number | undefined): Expression | undefined {
@@ -34,25 +22,93 @@ export function integersFrom(low: number | undefined, high: number | undefined):
 }
 
 /** Decimal numbers in a range; undefined if there are none. */
-export function numbersIn({ low, high, openLow, openHigh }: NumberRange): Expression | undefined {
+export function numbersIn({ low, high, openLow, openHigh, decimals: left }: NumberRange): Expression | undefined {
   const negative = low === undefined || low < 0;
   const positive = high === undefined || high >= 0;
   const below = high !== undefined && high < 0 ? { low: -high, openLow: openHigh } : { low: 0, openLow: true };
   const above = low !== undefined && low >= 0 ? { low, openLow } : { low: 0, openLow: false };
-  const magnitudes = negative && decimals({ ...below, high: low === undefined ? undefined : -low, openHigh: openLow });
-  return oneOf(magnitudes && sequence(text("-"), magnitudes), positive && decimals({ ...above, high, openHigh }));
+  const magnitudes =
+    negative && decimals({ ...below, high: low === undefined ? undefined : -low, openHigh: openLow, decimals: left });
+  return oneOf(
+    magnitudes && sequence(text("-"), magnitudes),
+    positive && decimals({ ...above, high, openHigh, decimals: left }),
+  );
 }
 
 /** None of them negative. */
-function decimals({ low, high, openLow, openHigh }: NumberRange & { readonly low: number }): Expression | undefined {
-  const inside = naturals(low + 1, high === undefined ? undefined : high - 1);
-  const isWide = high === undefined || low < high;
-  const atLow = isWide && sequence(text(`${low}`), openLow ? positiveFraction : optional(anyFraction));
-  const hasHigh = high !== undefined && !openHigh && (low < high || (low === high && !openLow));
+function decimals({ low, high, openLow, openHigh, decimals: left }: NumberRange & { readonly low: number }) {
+  const [lowWhole, lowFraction] = split(low);
+  if (high === undefined)
+    return oneOf(withFraction(lowWhole, { low: lowFraction, openLow, left }), wholes(lowWhole + 1, undefined, left));
+  const [highWhole, highFraction] = split(high);
+  if (lowWhole > highWhole) return undefined;
+  if (lowWhole === highWhole)
+    return withFraction(lowWhole, { low: lowFraction, openLow, high: highFraction, openHigh, left });
   return oneOf(
-    inside && sequence(inside, optional(anyFraction)),
-    atLow,
-    hasHigh && sequence(text(`${high}`), optional(zeroFraction)),
+    withFraction(lowWhole, { low: lowFraction, openLow, left }),
+    wholes(lowWhole + 1, highWhole - 1, left),
+    withFraction(highWhole, { high: highFraction, openHigh, left }),
+  );
+}
+
+/** Its whole part, and the digits behind its point. */
+function split(value: number): readonly [whole: number, fraction: string] {
+  const [whole, fraction = ""] = `${value}`.split(".");
+  return [Number(whole), fraction];
+}
+
+/** With any fraction. */
+function wholes(low: number, high: number | undefined, left: number): Expression | undefined {
+  const found = naturals(low, high);
+  return found && sequence(found, optional(sequence(text("."), repeat(digit(), 1, left))));
+}
+
+interface Fractions {
+  /** Digits that it must not be less than, or (open) must be more than. Undefined = any. */
+  readonly low?: string | undefined;
+  readonly openLow?: boolean;
+  readonly high?: string | undefined;
+  readonly openHigh?: boolean;
+  /** Digits that can still be written. */
+  readonly left: number;
+}
+
+function withFraction(whole: number, fractions: Fractions): Expression | undefined {
+  const more = furtherDigits(fractions);
+  return oneOf(canEnd(fractions) && text(`${whole}`), more && sequence(text(`${whole}.`), more));
+}
+
+/** What is left of the bounds is met by nothing more. */
+function canEnd({ low, openLow, high, openHigh }: Fractions): boolean {
+  const isHighEnough = low === undefined || (!openLow && /^0*$/.test(low));
+  return isHighEnough && (high === undefined || !openHigh || /[1-9]/.test(high));
+}
+
+/** One digit or more. */
+function furtherDigits(fractions: Fractions): Expression | undefined {
+  const { low, high, left } = fractions;
+  if (left === 0) return undefined;
+  if (low === undefined && high === undefined) return repeat(digit(), 1, left);
+  const [first, last] = [Number(low?.[0] ?? 0), high === undefined ? 9 : Number(high[0] ?? 0)];
+  const go = (from: number, to: number, then: Fractions): Expression | undefined => {
+    if (from > to) return undefined;
+    const more = furtherDigits(then);
+    const rest = more === undefined ? text("") : canEnd(then) ? optional(more) : more;
+    return more === undefined && !canEnd(then) ? undefined : sequence(digit(from, to), rest);
+  };
+  const lower = { ...fractions, low: low?.slice(1), left: left - 1 };
+  const higher = { ...fractions, high: high?.slice(1), left: left - 1 };
+  if (low !== undefined && high !== undefined && first === last)
+    return go(first, last, { ...lower, high: higher.high });
+  return oneOf(
+    low !== undefined && go(first, first, { ...lower, high: undefined }),
+    go(low === undefined ? 0 : first + 1, high === undefined ? 9 : last - 1, {
+      ...fractions,
+      low: undefined,
+      high: undefined,
+      left: left - 1,
+    }),
+    high !== undefined && go(last, last, { ...higher, low: undefined }),
   );
 }
 

@@ -5,7 +5,7 @@ import { problemOf } from "../constraints/check-constraint.ts";
 import { choice, text as written } from "../constraints/expressions.ts";
 import { parseGrammar } from "../constraints/gbnf.ts";
 import { anyJsonObject, parseJsonSchema } from "../constraints/json-schema.ts";
-import { parseRegex } from "../constraints/regex.ts";
+import { regexConstraint } from "../constraints/texts.ts";
 import { flag, listOf, objectOf, text } from "./fields.ts";
 
 const longText = (most: number, what: string) => {
@@ -118,7 +118,7 @@ function constraintsIn(fields: ConstraintFields): GivenConstraint[] {
   if (regex)
     given.push({
       field: "guided_regex",
-      parse: (field) => ({ rules: [parseRegex(regex, { field, partial: false })] }),
+      parse: (field) => regexConstraint(regex, field),
     });
   if (options) given.push({ field: "guided_choice", parse: () => ({ rules: [choice(...options.map(written))] }) });
   if (grammar) given.push({ field: "grammar", parse: (field) => parseGrammar(grammar, field) });

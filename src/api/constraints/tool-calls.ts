@@ -18,7 +18,7 @@ export interface Callable {
   readonly instead?: Constraint | undefined;
 }
 
-export interface CallableTool {
+interface CallableTool {
   readonly name: string;
   /** A JSON schema; undefined = it takes nothing. */
   readonly parameters: Schema | undefined;

@@ -6,7 +6,6 @@ import { parseGrammar } from "../src/api/constraints/gbnf.ts";
 import { anyJsonObject, parseJsonSchema } from "../src/api/constraints/json-schema.ts";
 import { regexConstraint } from "../src/api/constraints/texts.ts";
 import { stringFormats } from "../src/api/constraints/string-formats.ts";
-import type { Constraint } from "../src/core/constraint.ts";
 import { Automaton, type State } from "../src/inference/constraint/automaton.ts";
 import { Grammar } from "../src/inference/constraint/grammar.ts";
 import { compileConstraint } from "../src/inference/constraint/program.ts";

@@ -30,6 +30,8 @@ interface Asked {
 interface Answer {
   tokens: number[];
   text: string;
+  /** Of each token that was told of, and of the likeliest one in its place. */
+  logprobs: (number | null | undefined)[];
   cachedTokens: number;
   ended: boolean;
 }
@@ -38,7 +40,7 @@ interface Answer {
 async function answer(asked: readonly Asked[], machine: Machine): Promise<Answer[]> {
   const plan = { ...defaultPlan("fake", 1), contextPerSlot: 1024, ...machine.plan };
   using engine = openEngine({ engine: machine.engine, plan });
-  const answers = asked.map((): Answer => ({ tokens: [], text: "", cachedTokens: 0, ended: false }));
+  const answers = asked.map((): Answer => ({ tokens: [], text: "", logprobs: [], cachedTokens: 0, ended: false }));
   const open = new Set<string>();
   const stop = new AbortController();
   let ticks = 0;
@@ -53,6 +55,7 @@ async function answer(asked: readonly Asked[], machine: Machine): Promise<Answer
     if (event.type === "text-delta") {
       one.tokens.push(...event.tokens);
       one.text += event.text;
+      one.logprobs.push(...(event.logprobs ?? []).flatMap(({ logprob, top }) => [logprob, top[0]?.logprob]));
     }
     if (event.type !== "finished") return;
     one.ended = true;
@@ -120,7 +123,8 @@ const requests = fc.array(
     lane: fc.constantFrom(...lanes),
     tenant: fc.nat(1),
     turns: fc.array(fc.constantFrom(...questions), { minLength: 1, maxLength: 4 }),
-    maxTokens: fc.integer({ min: 1, max: 20 }),
+    maxTokens: fc.integer({ min: 0, max: 20 }),
+    logprobs: fc.constantFrom(undefined, "answer", "prompt"),
     temperature: fc.constantFrom(0, 1),
     pace: fc.constantFrom(1, 5, 1000),
     cancelAfter: fc.option(fc.nat(20), { nil: undefined, freq: 3 }),
@@ -130,7 +134,7 @@ const requests = fc.array(
 );
 
 function toAsked(list: typeof requests extends fc.Arbitrary<infer List> ? List : never, isChat: boolean): Asked[] {
-  return list.map(({ at, lane, tenant, turns, maxTokens, temperature, pace, cancelAfter, constraint }, index) => {
+  return list.map(({ at, turns, logprobs, temperature, tenant, pace, cancelAfter, ...given }, index) => {
     const messages = turns.flatMap((content, turn) => [
       ...(turn === 0 ? [] : [{ role: "assistant", content: "Nobody knows." }]),
       { role: "user", content },
@@ -139,18 +143,17 @@ function toAsked(list: typeof requests extends fc.Arbitrary<infer List> ? List :
       id: `${index}`,
       model: "fake",
       tenant: { name: `tenant ${tenant}`, weight: 1 },
-      lane,
       timeoutMs: undefined,
       prompt: isChat
         ? { kind: "chat", messages: [{ role: "system", content: system }, ...messages] }
         : { kind: "text", text: [system, ...turns].join(" ") },
       choice: 0,
-      maxTokens,
-      logprobs: undefined,
+      logprobs: logprobs === undefined ? undefined : 1,
+      ...(logprobs === "prompt" && { scorePrompt: true }),
       sampling: someSampling({ temperature, seed: index }),
       stop: [],
       ignoreEos: false,
-      constraint,
+      ...given,
     };
     return { request, at, pace, cancelAfter };
   });
@@ -167,12 +170,13 @@ test("an answer is the same alone and among any neighbours, and a cancelled requ
           [{ request: { ...request, id: "0" }, at: 0, pace: 1000, cancelAfter: undefined }],
           alone,
         );
-        const { tokens, text, ended, cachedTokens } = answers[index]!;
-        if (ended) expect({ tokens, text }).toEqual({ tokens: expected!.tokens, text: expected!.text });
+        const { ended, cachedTokens, tokens, ...said } = answers[index]!;
+        const { text, logprobs } = expected!;
+        if (ended) expect({ tokens, ...said }).toEqual({ tokens: expected!.tokens, text, logprobs });
         else expect(tokens).toEqual(expected!.tokens.slice(0, tokens.length));
         expect(ended || cancelAfter !== undefined).toBe(true);
         const others = asked.filter((other) => other.request.tenant.name === request.tenant.name);
-        if (others.length === 1) expect(cachedTokens).toBe(0);
+        if (others.length === 1 || request.scorePrompt === true) expect(cachedTokens).toBe(0);
       }
     }),
     { numRuns: 60 },

@@ -109,7 +109,7 @@ export interface GenerationRequest {
   readonly prompt: Prompt;
   /** Which of several answers to the same prompt it is, for their draws differ. Unsigned 32 bits. */
   readonly choice: number;
-  /** Most tokens to generate; undefined = until the context is full. */
+  /** Most tokens to generate, 0 or more; undefined = until the context is full. */
   readonly maxTokens: number | undefined;
   /** The likeliest tokens to tell in each place of the answer, 0..20; undefined = no probabilities at all. */
   readonly logprobs: number | undefined;
@@ -122,6 +122,8 @@ export interface GenerationRequest {
   readonly constraint?: Constraint | undefined;
   /** Tell how far the prompt is; missing = no. */
   readonly progress?: true;
+  /** Begin with the prompt, its text and `logprobs` of its tokens; missing = no. Not without `logprobs`. */
+  readonly scorePrompt?: true;
 }
 
 /** A token, and how likely the model found it, before anything of `Sampling`. */
@@ -135,7 +137,9 @@ export interface TokenProbability {
 }
 
 /** A token of an answer, beside what else could have stood in its place. */
-export interface TokenLogprobs extends TokenProbability {
+export interface TokenLogprobs extends Omit<TokenProbability, "logprob"> {
+  /** Null of the first token of a prompt, which nothing leads to. */
+  readonly logprob: number | null;
   /** Where its text begins in the answer's, in UTF-16 units. Never less than that of the token before. */
   readonly begin: number;
   /** The likeliest first. */
@@ -176,7 +180,10 @@ export type GenerationEvent =
       readonly type: "text-delta";
       readonly text: string;
       readonly tokens: readonly number[];
-      /** One for each of `tokens`, if the request wants them; also for one whose text is held back, see `begin`. */
+      /**
+       * One for each of `tokens`, if the request wants them; also for one whose text is held back, see `begin`. Those of a
+       * prompt that is scored come first, without `tokens`.
+       */
       readonly logprobs?: readonly TokenLogprobs[];
     }
   | {

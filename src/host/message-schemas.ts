@@ -126,6 +126,7 @@ const requestSchema = z
     ignoreEos: z.boolean(),
     constraint: z.object({ rules: z.array(expressionSchema).nonempty() }).optional(),
     progress: z.literal(true).exactOptional(),
+    scorePrompt: z.literal(true).exactOptional(),
   })
   .transform((request) => ({
     ...request,
@@ -193,7 +194,12 @@ const errorSchema = z.object({
 });
 
 const probability = { token: count, bytes: z.array(z.int()), isControl: z.boolean(), logprob: z.number() };
-const logprobsSchema = z.object({ ...probability, begin: count, top: z.array(z.object(probability)) });
+const logprobsSchema = z.object({
+  ...probability,
+  logprob: z.number().nullable(),
+  begin: count,
+  top: z.array(z.object(probability)),
+});
 
 export const generationEventSchema = z.discriminatedUnion("type", [
   z.object({

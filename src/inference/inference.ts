@@ -13,6 +13,7 @@ import { Grammars } from "./constraint/grammar.ts";
 import type { TokenTrie } from "./constraint/token-trie.ts";
 import { Detokenizer } from "./detokenizer.ts";
 import { NotingSampler } from "./logprobs.ts";
+import { PromptScore } from "./prompt-score.ts";
 import { reasoningStart } from "./reasoning-start.ts";
 import { createSampler } from "./sampler.ts";
 import { messageBoundaries, SharedPrefixes } from "./prompt-marks.ts";
@@ -51,6 +52,10 @@ interface Generation {
   readonly samplers: Samplers;
   readonly detokenizer: Detokenizer;
   readonly stops: StopMatcher;
+  /** Of a request that begins with its prompt, until that was told. */
+  score: PromptScore | undefined;
+  /** Where the text of the answer begins behind what was told of the prompt, in UTF-16 units. */
+  begin: number;
   /** Tokens of its prompt that were told to be computed. */
   processed: number;
   /** Tokens of the answer. */
@@ -103,7 +108,8 @@ export class Inference {
     const { request, promptTokens, sent } = prepared;
     const samplers = this.#samplersFor(request);
     if (samplers instanceof MillraceError) return this.#refuse(request.id, samplers);
-    const sequence = this.#newSequence(prepared, { credit, samplers });
+    const score = sent === undefined || sent.length === 0 ? this.#scoreOf(prepared) : undefined;
+    const sequence = this.#newSequence(prepared, { credit, samplers, score });
     const refused = sent === undefined ? refusal(this.#loop.state, sequence, this.#clock.now()) : undefined;
     if (refused !== undefined) return this.#refuse(request.id, refused);
     const generation: Generation = {
@@ -112,6 +118,8 @@ export class Inference {
       samplers,
       detokenizer: new Detokenizer(),
       stops: new StopMatcher(request.stop),
+      score,
+      begin: 0,
       processed: 0,
       answered: 0,
     };
@@ -164,7 +172,7 @@ export class Inference {
 
   #newSequence(
     { request, promptTokens, waitedMs }: PreparedRequest,
-    { credit, samplers }: { readonly credit: number; readonly samplers: Samplers },
+    { credit, samplers, score }: Pick<Generation, "samplers" | "score"> & { readonly credit: number },
   ): Sequence {
     const { vocabulary, info } = this.#engine;
     const { sample, constrained, notes } = samplers;
@@ -176,15 +184,22 @@ export class Inference {
       arrived,
       deadline: arrived + (request.timeoutMs ?? Infinity),
       prompt: promptTokens,
-      limit: Math.min(info.contextPerSlot, promptTokens.length + (request.maxTokens ?? Infinity)),
+      // Whoever wants no token has the prompt computed: one is drawn, and not told.
+      limit: Math.min(info.contextPerSlot, promptTokens.length + Math.max(1, request.maxTokens ?? Infinity)),
       credit,
       boundaries: messageBoundaries(promptTokens, vocabulary),
       sharedLength: this.#shared.lengthIn(request, promptTokens),
+      score: score?.score,
       sample,
       // A token that was not sampled has no logits to tell the probability of.
       forced: constrained === undefined || notes !== undefined ? nothingForced : () => constrained.forced(),
       endsGeneration: request.ignoreEos ? () => false : (token) => vocabulary.endsGeneration(token),
     });
+  }
+
+  #scoreOf({ request: { scorePrompt, logprobs: top = 0 }, promptTokens }: PreparedRequest): PromptScore | undefined {
+    if (scorePrompt !== true) return undefined;
+    return new PromptScore(promptTokens, { top, vocabulary: this.#engine.vocabulary });
   }
 
   /** Or why there are none: its constraint cannot be followed. */
@@ -240,14 +255,26 @@ export class Inference {
       this.#loop.remove(sequence);
       return this.#fail(id, constrained.error);
     }
+    if (generation.score !== undefined) this.#tellScore(id, generation, generation.score);
+    if (generation.request.maxTokens === 0) {
+      this.#loop.remove(sequence);
+      return this.#finish(id, generation, "length");
+    }
     generation.answered++;
-    const begin = detokenizer.length;
+    const begin = generation.begin + detokenizer.length;
     const { text, stopped } = stops.push(detokenizer.push(this.#engine.vocabulary.piece(token)));
     const logprobs = notes && [{ ...notes.last!, begin }];
     this.#emit(id, { type: "text-delta", text, tokens: [token], ...(logprobs && { logprobs }) });
     if (!stopped) return;
     this.#loop.remove(sequence);
     this.#finish(id, generation, "stop");
+  }
+
+  #tellScore(id: string, generation: Generation, score: PromptScore): void {
+    const { text, logprobs } = score.whole;
+    generation.score = undefined;
+    generation.begin = text.length;
+    this.#emit(id, { type: "text-delta", text, tokens: [], logprobs });
   }
 
   /** If something of the prompt was computed since it was told last, until all of it is. */

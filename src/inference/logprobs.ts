@@ -12,7 +12,7 @@ const likeliest = new Candidates();
 let sums = new Float64Array(0);
 
 /** What is said of one place in an answer; where that is, the detokenizer knows. */
-export type PlaceLogprobs = Omit<TokenLogprobs, "begin">;
+export type PlaceLogprobs = TokenProbability & Pick<TokenLogprobs, "top">;
 
 interface Wanted {
   /** How many of the likeliest tokens. */
@@ -31,7 +31,7 @@ export function placeLogprobs(logits: Float32Array, token: number, { top, vocabu
   const normalizer = max + Math.log(blockMasses({ logits, max, temperature: 1 }, sums));
   const probability = (token: number): TokenProbability => {
     const logprob = logits[token]! - normalizer;
-    return { token, ...name(token, vocabulary), logprob: logprob > least ? logprob : least };
+    return { token, ...tokenName(token, vocabulary), logprob: logprob > least ? logprob : least };
   };
   return { ...probability(token), top: likeliestTokens(logits, top).map(probability) };
 }
@@ -41,7 +41,8 @@ function likeliestTokens(logits: Float32Array, count: number): number[] {
   return Array.from(likeliest.ids).toSorted((a, b) => logits[b]! - logits[a]! || a - b);
 }
 
-function name(token: number, vocabulary: Vocabulary): Pick<TokenProbability, "bytes" | "isControl"> {
+/** Its text, as bytes. */
+export function tokenName(token: number, vocabulary: Vocabulary): Pick<TokenProbability, "bytes" | "isControl"> {
   const text = vocabulary.piece(token);
   const isControl = text.length === 0;
   return { bytes: Array.from(isControl ? vocabulary.piece(token, true) : text), isControl };

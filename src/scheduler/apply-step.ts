@@ -2,7 +2,7 @@ import type { FinishReason } from "../core/generation.ts";
 import type { StepOutput } from "../engine/engine.ts";
 import type { Sequence } from "./sequence.ts";
 import { removeSequence, type SchedulerState } from "./state.ts";
-import { samplesAfter, type StepPlan } from "./step-plan.ts";
+import { samplesAfter, scores, type PlanItem, type StepPlan } from "./step-plan.ts";
 
 export type SequenceEvent =
   | { readonly type: "token"; readonly sequence: Sequence; readonly token: number }
@@ -22,6 +22,7 @@ export function applyStep(
   const events: SequenceEvent[] = [];
   plan.items.forEach((item, index) => {
     const { sequence, count } = item;
+    if (scores(item)) noteScores(item, (at) => output.logits(index, at));
     sequence.computed += count;
     const isDecode = count === 1 && samplesAfter(item);
     state.shares.charge(sequence.tenant, isDecode ? { prefill: 0, decode: 1 } : { prefill: count, decode: 0 });
@@ -39,6 +40,13 @@ export function expire(state: SchedulerState, now: number): SequenceEvent[] {
   const late = [...state.running, ...state.waiting].filter(({ deadline }) => deadline <= now);
   for (const sequence of late) removeSequence(state, sequence);
   return late.map((sequence) => ({ type: "expired", sequence }));
+}
+
+/** What was seen before the sequence lost it is not told again. */
+function noteScores({ sequence, from, count }: PlanItem, logits: (at: number) => Float32Array): void {
+  const end = Math.min(from + count, sequence.promptLength - 1);
+  for (let at = Math.max(from, sequence.unscored); at < end; at++) sequence.score(logits(at - from), at + 1);
+  sequence.unscored = end === sequence.promptLength - 1 ? Infinity : Math.max(sequence.unscored, end);
 }
 
 /** A token, and those that it forces; the next step computes them together. */

@@ -1,5 +1,5 @@
 import type { BatchItem, Engine, StepOutput } from "../engine/engine.ts";
-import { samplesAfter, type Filler, type PlanItem, type StepPlan } from "./step-plan.ts";
+import { samplesAfter, scores, type Filler, type PlanItem, type StepPlan } from "./step-plan.ts";
 
 type Computing = Pick<Engine, "step" | "trim">;
 
@@ -17,7 +17,8 @@ export function computePlan(engine: Computing, { items, fillers }: StepPlan): St
 
 function batchItemOf(item: PlanItem): BatchItem {
   const { slot, sequence, from, count } = item;
-  return { slot, tokens: sequence.tokens, from, count, outputs: samplesAfter(item) ? "last" : "none" };
+  const outputs = scores(item) ? "all" : samplesAfter(item) ? "last" : "none";
+  return { slot, tokens: sequence.tokens, from, count, outputs };
 }
 
 /** Any token will do: every vocabulary has one with the number 0. */

@@ -45,10 +45,13 @@ export function planStep(state: SchedulerState, question: StepQuestion): StepPla
     const ofStreams = items.reduce((sum, { sequence, count }) => (pending(sequence) === 1 ? sum : sum + count), 0);
     let left = Math.min(budgetFor(state, { first, decodes, question }), prefillTokens - ofStreams);
     let taken = 0;
+    let rows = state.outputs - state.running.length; // beside one for each
     for (const sequence of prefills) {
       if (rank(sequence) > rank(first) || isFull(taken, pending(sequence))) break;
-      const count = Math.min(pending(sequence), left, untilStop(state, sequence, question.waits));
+      const most = sequence.unscored < Infinity ? 1 + rows : left;
+      const count = Math.min(pending(sequence), left, most, untilStop(state, sequence, question.waits));
       if (count === 0) continue;
+      if (sequence.unscored < Infinity) rows -= count - 1;
       items.push(item(sequence, count));
       left -= count;
       taken += count;

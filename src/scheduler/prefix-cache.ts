@@ -131,7 +131,7 @@ export class PrefixCache {
   find(sequence: Sequence, near: readonly number[] = []): Reuse {
     if (!this.enabled) return nothing;
     const { tokens, tenant, sharedLength } = sequence;
-    const most = sequence.length - 1;
+    const most = Math.min(sequence.length - 1, sequence.unscored);
     const own = this.#search(this.#trees.get(tenant.name), tokens, { most, near });
     const shared = Math.min(sharedLength, most);
     if (shared < leastReuse) return own;

@@ -6,6 +6,9 @@ import type { Lane, Tenant } from "../core/generation.ts";
  */
 export type Sampler = (logits: Float32Array, history: TokenHistory) => number;
 
+/** Gets the logits from which the token at `position` of the prompt could have been drawn; as a sampler gets them. */
+export type PromptScorer = (logits: Float32Array, position: number) => void;
+
 /** `tokens[0 .. length)` is the sequence so far, the first `promptLength` of them the prompt. */
 export interface TokenHistory {
   readonly tokens: Int32Array;
@@ -46,6 +49,9 @@ export interface Sequence extends TokenHistory {
   turns: number;
   /** Tokens that it had computed when it gave up its slot, if it did not get all of them back; then it keeps the next one until it has generated something. */
   lost: number;
+  /** Tokens of the prompt from this one on are not reused, for the logits behind them are wanted; Infinity = none are. */
+  unscored: number;
+  readonly score: PromptScorer;
   readonly sample: Sampler;
   /** Asked after each sampled token: tokens that must follow, and so need not be sampled. */
   readonly forced: () => Int32Array;
@@ -54,9 +60,21 @@ export interface Sequence extends TokenHistory {
 
 export interface NewSequence extends Omit<
   Sequence,
-  "tokens" | "length" | "promptLength" | "computed" | "slot" | "cached" | "turnStart" | "turns" | "lost"
+  | "tokens"
+  | "length"
+  | "promptLength"
+  | "computed"
+  | "slot"
+  | "cached"
+  | "turnStart"
+  | "turns"
+  | "lost"
+  | "unscored"
+  | "score"
 > {
   readonly prompt: Int32Array;
+  /** Missing = its prompt is not scored. */
+  readonly score?: PromptScorer | undefined;
 }
 
 /** Needs `0 < prompt.length < limit`: there is something to compute and room for one token more. */
@@ -88,6 +106,8 @@ export function newSequence(given: NewSequence): Sequence {
     turnStart: length,
     turns: 0,
     lost: 0,
+    unscored: given.score === undefined || length === 1 ? Infinity : 0,
+    score: given.score ?? nothingScored,
     sample: given.sample,
     forced: given.forced,
     endsGeneration: given.endsGeneration,
@@ -98,6 +118,8 @@ export function newSequence(given: NewSequence): Sequence {
 export function pending(sequence: Sequence): number {
   return sequence.length - sequence.computed;
 }
+
+const nothingScored = (): void => {};
 
 /** What forces nothing. */
 export const nothingForced = (): Int32Array => noTokens;

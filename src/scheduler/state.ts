@@ -19,6 +19,8 @@ export interface SchedulerState {
   /** With a slot, in order of their start. */
   readonly running: Sequence[];
   readonly slots: Slots;
+  /** Rows of logits that a step can give, at least one for each slot. */
+  readonly outputs: number;
   readonly cache: PrefixCache;
   readonly cost: StepCost;
   readonly shares: Shares;
@@ -38,6 +40,7 @@ export function newState({ plan, info }: EngineFacts, scheduling: Scheduling): S
     waiting: [],
     running: [],
     slots: new Slots(plan.slots),
+    outputs: Math.max(plan.outputs, plan.slots),
     cache: new PrefixCache({
       capabilities: info.capabilities,
       budget: scheduling.cacheMemory,

@@ -10,7 +10,7 @@ import { planIdleMove, planMove, type Wait } from "./plan-move.ts";
 import { planStep, type StepLimits } from "./plan-step.ts";
 import { policies } from "./policies/policies.ts";
 import type { Sequence } from "./sequence.ts";
-import { shapeOf, type StepPlan } from "./step-plan.ts";
+import { scores, shapeOf, type StepPlan } from "./step-plan.ts";
 import { ThreadGovernor } from "./thread-governor.ts";
 import { checkConservation, enqueue, newState, removeSequence, waitingTokens, type SchedulerState } from "./state.ts";
 
@@ -151,8 +151,9 @@ export class StepLoop {
     Atomics.store(this.#engine.abortFlag, 0, 0); // an abort was meant for this step; the next one starts without it
     const now = clock.now();
     if (output.status === "done") {
+      const isUsual = !plan.items.some(scores); // rows of logits that other prompts do not need take time as well
       const events = applyStep(this.state, plan, { output, now });
-      this.state.cost.observe(shape, clock.now() - begin);
+      if (isUsual) this.state.cost.observe(shape, clock.now() - begin);
       for (const event of events) onEvent(event);
     } else {
       this.#recover(plan, output.status);
@@ -166,7 +167,7 @@ export class StepLoop {
   #recover(plan: StepPlan, status: "aborted" | "no-room"): void {
     if (status === "no-room") throw new Error(`no room in the KV cache for a step of ${plan.items.length} sequences`);
     for (const { sequence, slot } of plan.items) {
-      const usable = Math.min(this.#engine.held(slot), sequence.length - 1);
+      const usable = Math.min(this.#engine.held(slot), sequence.length - 1, sequence.unscored);
       sequence.computed = this.#engine.trim(slot, usable) ? usable : 0;
       if (sequence.computed === 0) this.#engine.trim(slot, 0);
     }

@@ -78,12 +78,20 @@ test("a chat's tokens: parts of characters are escaped, control tokens have no b
 });
 
 test("a completion's tokens: the chosen one is among the likeliest, whatever its text", () => {
-  const top = [entry(0, "a", { logprob: -0.1 }), entry(0, "a", { logprob: -0.4 })];
+  const likely = { token: 7, bytes: [97], isControl: false };
+  const top = [
+    { ...likely, logprob: -0.1 },
+    { ...likely, logprob: -0.4 },
+  ];
   const answer = completionLogprobs([placed("__proto__", { top, offset: 3 }), placed("", { bytes: [0x9f] })]);
   expect(JSON.parse(JSON.stringify(answer))).toEqual({
     tokens: ["__proto__", "bytes:\\x9f"],
     token_logprobs: [-0.5, -0.5],
     top_logprobs: [JSON.parse('{"a":-0.1,"__proto__":-0.5}'), { "bytes:\\x9f": -0.5 }],
     text_offset: [3, 0],
+  });
+  expect(completionLogprobs([placed("First", { logprob: null })])).toMatchObject({
+    token_logprobs: [null],
+    top_logprobs: [null],
   });
 });

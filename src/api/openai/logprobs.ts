@@ -51,15 +51,16 @@ export function completionLogprobs(tokens: readonly PlacedLogprobs[]): object {
   };
 }
 
-function chatToken({ bytes, isControl, logprob }: TokenProbability): object {
+function chatToken({ bytes, isControl, logprob }: TokenProbability | PlacedLogprobs): object {
   return { token: readable(bytes) ?? escaped(bytes), logprob, bytes: isControl ? null : bytes };
 }
 
 const completionToken = (bytes: readonly number[]): string => readable(bytes) ?? `bytes:${escaped(bytes)}`;
 
-/** Of several tokens with the same text the likeliest counts. */
-function byToken(token: PlacedLogprobs): object {
-  const found = new Map<string, number>();
+/** Of several tokens with the same text the likeliest counts. Of a prompt's first there is nothing to tell. */
+function byToken(token: PlacedLogprobs): object | null {
+  if (token.logprob === null) return null;
+  const found = new Map<string, number | null>();
   for (const { bytes, logprob } of [...token.top, token]) {
     const text = completionToken(bytes);
     if (!found.has(text)) found.set(text, logprob);

@@ -1,6 +1,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import * as z from "zod";
 import { problemOf } from "../src/api/constraints/check-constraint.ts";
 import { parseGrammar } from "../src/api/constraints/gbnf.ts";
 import { anyJsonObject, parseJsonSchema } from "../src/api/constraints/json-schema.ts";
@@ -9,8 +10,11 @@ import { stringFormats } from "../src/api/constraints/string-formats.ts";
 import { Automaton, type State } from "../src/inference/constraint/automaton.ts";
 import { Grammar } from "../src/inference/constraint/grammar.ts";
 import { compileConstraint } from "../src/inference/constraint/program.ts";
+import { ConstrainedSampler } from "../src/inference/constraint/constrained-sampler.ts";
 import { accepts, allowedTokens, randomAnswer, trie, vocabulary } from "./random-answers.ts";
 
+/** Whole numbers with so many digits are refused, as they may not be what was written. */
+const isExact = (value: unknown): boolean => !/(?<![.\d])\d{16,}(?![.\de])/.test(JSON.stringify(value));
 const scalar = fc.oneof(
   fc.constantFrom({ type: "boolean" }, { type: "null" }, { type: "string" }, { type: "integer" }, { type: "number" }),
   fc.record({ type: fc.constant("string"), minLength: fc.nat(3), maxLength: fc.integer({ min: 3, max: 60 }) }),
@@ -52,11 +56,18 @@ const scalar = fc.oneof(
   fc.integer({ min: -20, max: 20 }).map((exclusiveMaximum) => ({ type: "integer", exclusiveMaximum })),
   fc
     .uniqueArray(fc.jsonValue({ maxDepth: 1 }), { minLength: 1, maxLength: 4, selector: (one) => JSON.stringify(one) })
+    .filter(isExact)
     .map((list) => ({ enum: list })),
-  fc.jsonValue({ maxDepth: 2 }).map((value) => ({ const: value })),
+  fc
+    .jsonValue({ maxDepth: 2 })
+    .filter(isExact)
+    .map((value) => ({ const: value })),
 );
 const names = fc.uniqueArray(
-  fc.oneof(fc.string({ maxLength: 6 }), fc.constantFrom("name", 'a"b', "é", "\\", "constructor")),
+  fc.oneof(
+    fc.string({ maxLength: 6 }),
+    fc.constantFrom("name", 'a"b', "é", "\\", "constructor", "a", "b", "a.properties.b"),
+  ),
   { maxLength: 4 },
 );
 const { schema: schemas } = fc.letrec<{ schema: object; object: object }>((tie) => ({
@@ -70,7 +81,10 @@ const { schema: schemas } = fc.letrec<{ schema: object; object: object }>((tie) 
     .map(([names, schemas, required, additionalProperties]) => ({
       type: "object",
       properties: Object.fromEntries(names.map((name, index) => [name, schemas[index]])),
-      required: names.filter((_name, index) => required[index]),
+      required: [
+        ...names.filter((_name, index) => required[index]),
+        ...(additionalProperties === true ? ["more"] : []),
+      ],
       ...(additionalProperties !== undefined && { additionalProperties }),
     })),
   schema: fc.oneof(
@@ -90,16 +104,46 @@ const { schema: schemas } = fc.letrec<{ schema: object; object: object }>((tie) 
       required: ["it"],
     })),
     fc.constant({ type: ["string", "null"], maxLength: 2 }),
+    fc.tuple(tie("schema"), tie("schema")).map((list) => ({
+      oneOf: list.map((it, index) => ({
+        type: "object",
+        properties: { kind: { const: `kind ${index}` }, it },
+        required: ["kind", "it"],
+      })),
+    })),
   ),
 }));
+/** References are from the root. */
+const roots = fc.oneof(
+  schemas,
+  fc.tuple(schemas, schemas).map(([first, second]) => ({
+    $defs: { "a.b": first, a: { b: second } },
+    type: "object",
+    properties: { first: { $ref: "#/$defs/a.b" }, second: { $ref: "#/$defs/a/b" }, again: { $ref: "#/$defs/a.b" } },
+    required: ["second", "again"],
+  })),
+);
 
-const ajv = new Ajv2020({ strict: false, validateFormats: false, ownProperties: true });
+const ajv = new Ajv2020({ strict: false, ownProperties: true });
+const formats: Readonly<Record<string, z.ZodType>> = {
+  date: z.iso.date(),
+  "date-time": z.iso.datetime({ offset: true }),
+  duration: z.iso.duration(),
+  uuid: z.guid(),
+  ipv4: z.ipv4(),
+  ipv6: z.ipv6(),
+  hostname: z.hostname(),
+  email: z.email(),
+  uri: z.url(),
+};
+for (const [name, type] of Object.entries(formats)) ajv.addFormat(name, (text) => type.safeParse(text).success);
+ajv.addFormat("time", (text) => formats["date-time"]!.safeParse(`2024-12-31T${text}`).success);
 
 describe("a JSON schema", () => {
   test("is kept to by every answer of any allowed tokens, in 1,000 of 1,000 cases", () => {
     let cases = 0;
     fc.assert(
-      fc.property(schemas, fc.nat(), fc.constantFrom(0, 20, 60), (schema, seed, patience) => {
+      fc.property(roots, fc.nat(), fc.constantFrom(0, 20, 60), (schema, seed, patience) => {
         const constraint = parseJsonSchema(schema, "schema");
         expect(problemOf(constraint)).toBeUndefined();
         const answer = randomAnswer(constraint, seed, patience);
@@ -156,6 +200,31 @@ describe("a JSON schema", () => {
       ['{"a": 1}'],
     ],
     [{ oneOf: [{ type: "string" }, { type: "null" }] }, ['"x"', "null"], ["1"]],
+    [{ oneOf: [{ const: "a", title: "A" }, { enum: ["b", 1] }] }, ['"a"', '"b"', "1"], ['"c"', "2"]],
+    [
+      { type: "number", minimum: 0.25, exclusiveMaximum: 1.5 },
+      ["0.25", "0.3", "1", "1.49"],
+      ["0.24", "0.2", "1.5", "1.50"],
+    ],
+    [{ type: "number", exclusiveMinimum: -0.5, maximum: -0.125 }, ["-0.49", "-0.125"], ["-0.5", "-0.50", "-0.12", "0"]],
+    [{ type: "number", multipleOf: 0.01 }, ["1", "9.99", "-0.5"], ["0.001", "1e2"]],
+    [{ type: "integer", multipleOf: 5, minimum: 3, exclusiveMaximum: 20 }, ["5", "15"], ["0", "3", "20", "6"]],
+    [{ type: "string", pattern: "^[a-z]+$", minLength: 2, maxLength: 3 }, ['"ab"', '"abc"'], ['"a"', '"abcd"', '"a1"']],
+    [
+      { propertyNames: { enum: ["a", "b"] }, additionalProperties: { type: "null" } },
+      ["{}", '{"a": null, "b": null}'],
+      ['{"c": null}'],
+    ],
+    [
+      {
+        type: "object",
+        properties: { a: { type: "null" } },
+        additionalProperties: { type: "integer" },
+        required: ["b"],
+      },
+      ['{"b": 1}', '{"a": null, "b": 1}'],
+      ["{}", '{"b": null}'],
+    ],
     [{ allOf: [{ type: "boolean" }], description: "yes or no" }, ["true"], ["1"]],
     [{ type: ["integer", "string"], enum: [1, "a", null] }, ["1", '"a"'], ["null"]],
     [{ type: "object" }, ["{}", '{"a": [1, {"b": null}]}'], ["[]", '{"a":1}', '{"a": 1,}']],
@@ -187,8 +256,9 @@ test("a mask has the tokens that the text can go on with, also where it was made
       const grammar = new Grammar(constraint, vocabulary, trie);
       const automaton = new Automaton(compileConstraint(constraint));
       let [state, same]: [State, State] = [grammar.start, automaton.start];
+      const work = { left: Infinity };
       for (const pick of picks) {
-        const { bits, allowed } = grammar.maskAt(state);
+        const { bits, allowed } = grammar.maskAt(state, work);
         const expected = allowedTokens(automaton, same);
         const masked = Array.from({ length: vocabulary.size }, (_, token) => token).filter(
           (token) => (bits[token >> 5]! >> (token & 31)) & 1,
@@ -197,13 +267,16 @@ test("a mask has the tokens that the text can go on with, also where it was made
         expect(allowed).toBe(expected.length);
         const token = expected[pick % expected.length]!;
         if (vocabulary.endsGeneration(token)) return;
-        state = grammar.after(state, vocabulary.piece(token))!;
+        state = grammar.after(state, vocabulary.piece(token), work)!;
         for (const byte of vocabulary.piece(token)) same = automaton.after(same, byte)!;
       }
     }),
     { numRuns: 150 },
   );
 }, 60_000);
+
+const noHistory = { tokens: new Int32Array(), length: 0, promptLength: 0 };
+const [x] = vocabulary.tokenize("x", { parseSpecial: false, addSpecial: false }) as unknown as [number];
 
 describe("a grammar", () => {
   test("of llama.cpp's kind", () => {
@@ -226,16 +299,29 @@ term  ::= [0-9]+ | "(" sum ")"
     ['root ::= x? root "a" | "b"\nx ::= "x"', "begins with itself"],
     ['root ::= "a" root', "no answer would end"],
     ['root ::= ("a"?){5}', "may be empty is counted"],
-    ['root ::= "a"{20000}', "larger than"],
-    [String.raw`root ::= [^\x00-\U0010FFFF]`, "no characters"],
-  ])("%s: %s", (source, problem) => {
-    expect(problemOf(parseGrammar(source, "grammar"))).toContain(problem);
+    [`root ::= ${'"a" '.repeat(20_001)}`.replaceAll('" "', '" [ab] "'), "too large"],
+    [
+      Array.from({ length: 6000 }, (_, at) => `r${at} ::= r${at + 1}`).join("\n") + '\nr6000 ::= "a"\nroot ::= r0',
+      undefined,
+    ],
+    [
+      Array.from({ length: 6000 }, (_, at) => `r${at + 1} ::= r${at}`).join("\n") + '\nr0 ::= "a"\nroot ::= r6000',
+      undefined,
+    ],
+  ])("%.60s: %s", (source, problem) => {
+    const found = problemOf(parseGrammar(source, "grammar"));
+    if (problem === undefined) expect(found).toBeUndefined();
+    else expect(found).toContain(problem);
   });
 
   test.each([
     ['start ::= "a"', "no rule 'root'"],
     ["root ::= a", "no rule 'a'"],
     ['root ::= "a', "ends too early"],
+    ['root ::= "a"{2000000}', "larger than"],
+    [`root ::= "a"${"*".repeat(3000)}`, "repetitions of each other"],
+    [String.raw`root ::= "\d"`, "a class of characters"],
+    [String.raw`root ::= [^\x00-\U0010FFFF]`, "no characters"],
     ['root ::= "a"\nroot ::= "b"', "two rules 'root'"],
     ['root ::= ("a"', "is not closed"],
     ['root = "a"', "begins with its name"],
@@ -248,6 +334,33 @@ term  ::= [0-9]+ | "(" sum ")"
   test("with one text that can be read in ever more ways ends in an error, not in a standstill", () => {
     const constraint = parseGrammar('root ::= a*\na ::= "x"{1,3000} | "x"{2,3000}', "grammar");
     expect(problemOf(constraint)).toBeUndefined();
-    expect(() => accepts(constraint, "x".repeat(3000))).toThrow("too many ways");
+    const sampler = new ConstrainedSampler(() => x, new Grammar(constraint, vocabulary, trie), vocabulary);
+    const logits = new Float32Array(vocabulary.size);
+    for (let length = 0; length < 3000 && sampler.error === undefined; length++) sampler.sample(logits, noHistory);
+    expect(sampler.error?.message).toContain("too many ways");
+  });
+
+  test("with many ways to read a text takes no more memory for it than others", () => {
+    const constraint = parseGrammar(`root ::= ${Array(500).fill("[ -z]{899,900}").join("|")}`, "grammar");
+    const automaton = new Automaton(compileConstraint(constraint));
+    let state: State = automaton.start;
+    for (let length = 0; length < 890; length++) {
+      state = automaton.after(state, 0x61 + (length % 3))!;
+      expect(automaton.bytes).toBeLessThan(34 * 2 ** 20);
+    }
+  });
+
+  test("choices that begin alike are read as one, as far as they do", () => {
+    const words = Array.from({ length: 3000 }, (_, at) => `${"https://example.org/".repeat(12)}${at}`);
+    const constraint = parseGrammar(
+      `root ::= ${[...words, "http", ""].map((word) => JSON.stringify(word)).join("|")}`,
+      "grammar",
+    );
+    const grammar = new Grammar(constraint, vocabulary, trie);
+    const state = grammar.after(grammar.start, Buffer.from("https"), { left: 100 });
+    expect(state!.threads).toHaveLength(1);
+    expect(grammar.forcedAfter(state!).length).toBeGreaterThan(30);
+    for (const word of [words[0]!, words[2999]!, "http", ""]) expect(accepts(constraint, word)).toBe(true);
+    for (const word of [`${words[2999]!}1`, "https", "h"]) expect(accepts(constraint, word)).toBe(false);
   });
 });

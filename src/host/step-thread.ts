@@ -30,6 +30,7 @@ export class StepThread {
   /** Does what the service worker says, until `close`; then the process ends. */
   listen(): void {
     this.#worker.on("message", (message: WorkerToMain) => this.#receive(message));
+    this.#worker.on("messageerror", die);
     this.#worker.on("error", die);
     this.#worker.on("exit", () => die(new Error("the service worker has ended")));
   }

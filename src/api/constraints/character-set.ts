@@ -12,10 +12,6 @@ export function setOf(...members: readonly (CodePoints | string)[]): CharacterSe
   return complement(complement(ranges));
 }
 
-export function union(...sets: readonly CharacterSet[]): CharacterSet {
-  return setOf(...sets.flat());
-}
-
 export function complement(ranges: readonly CodePoints[]): CharacterSet {
   const found: CodePoints[] = [];
   let from = 0;
@@ -29,7 +25,7 @@ export function complement(ranges: readonly CodePoints[]): CharacterSet {
 
 /** What is in one but not in the other. */
 export function without(set: CharacterSet, other: CharacterSet): CharacterSet {
-  return complement(union(complement(set), other));
+  return complement(setOf(...complement(set), ...other));
 }
 
 export function intersection(set: CharacterSet, other: CharacterSet): CharacterSet {

@@ -1,15 +1,15 @@
 import type { Constraint, Expression } from "../../core/constraint.ts";
 
 const mostExpressions = 20_000;
-const mostRepetitions = 10_000;
+/** Deeper ones threads cannot tell each other. */
+const mostNested = 500;
+/** Characters of its texts, and ranges of its sets. */
+const mostText = 262_144;
 
 /** What keeps a constraint from being followed, in words; undefined = nothing. */
 export function problemOf({ rules }: Constraint): string | undefined {
-  const all = rules.flatMap((rule) => [...within(rule)]);
-  if (all.length > mostExpressions) return "it is too large";
-  if (all.some((one) => one.kind === "character" && one.ranges.length === 0)) return "a set has no characters";
-  if (all.some((one) => one.kind === "repeat" && Math.max(one.least, one.most ?? 0) > mostRepetitions))
-    return `a count is larger than ${mostRepetitions}`;
+  const all = expressionsIn(rules);
+  if (all === undefined) return "it is too large";
   const ends = fixpoint(rules, endsSomewhere);
   if (ends.includes(false)) return "a part of it refers to itself always, so that no answer would end";
   const empty = fixpoint(rules, mayBeEmpty);
@@ -18,14 +18,23 @@ export function problemOf({ rules }: Constraint): string | undefined {
   return beginsWithItself(rules, empty) ? "a part of it begins with itself" : undefined;
 }
 
-function counts({ least, most }: Extract<Expression, { kind: "repeat" }>): boolean {
-  return least > 1 || (most ?? 0) > 1;
+/** Undefined if they are too many, too large, or too deep in each other. */
+function expressionsIn(rules: readonly Expression[]): readonly Expression[] | undefined {
+  const all: Expression[] = [];
+  let size = 0;
+  const work = rules.map((expression) => ({ expression, depth: 1 }));
+  for (let next = work.pop(); next !== undefined; next = work.pop()) {
+    const { expression, depth } = next;
+    if (expression.kind === "text") size += expression.text.length;
+    if (expression.kind === "character") size += expression.ranges.length;
+    if (all.push(expression) > mostExpressions || size > mostText || depth > mostNested) return undefined;
+    for (const part of partsOf(expression)) work.push({ expression: part, depth: depth + 1 });
+  }
+  return all;
 }
 
-/** An expression and all those in it. */
-function* within(expression: Expression): Generator<Expression> {
-  yield expression;
-  for (const part of partsOf(expression)) yield* within(part);
+function counts({ least, most }: Extract<Expression, { kind: "repeat" }>): boolean {
+  return least > 1 || (most ?? 0) > 1;
 }
 
 function partsOf(expression: Expression): readonly Expression[] {
@@ -48,16 +57,27 @@ type Property = (expression: Expression, ofRules: readonly boolean[]) => boolean
 /** Which rules have a property that they may have by way of others. */
 function fixpoint(rules: readonly Expression[], has: Property): readonly boolean[] {
   const known = rules.map(() => false);
-  for (let hasGrown = true; hasGrown;) {
-    hasGrown = false;
-    // Rules mostly come before those that they refer to.
-    for (const [index, rule] of [...rules.entries()].toReversed()) {
-      if (known[index]! || !has(rule, known)) continue;
-      known[index] = true;
-      hasGrown = true;
-    }
+  const users = usersOf(rules);
+  // Rules mostly come before those that they refer to.
+  const work = new Set([...rules.keys()].toReversed());
+  for (const index of work) {
+    work.delete(index); // whoever is added again comes up again
+    if (known[index]! || !has(rules[index]!, known)) continue;
+    known[index] = true;
+    for (const user of users[index]!) work.add(user);
   }
   return known;
+}
+
+/** Of each rule those that refer to it. */
+function usersOf(rules: readonly Expression[]): readonly ReadonlySet<number>[] {
+  const users = rules.map(() => new Set<number>());
+  const note = (expression: Expression, user: number): void => {
+    if (expression.kind === "rule") users[expression.index]!.add(user);
+    for (const part of partsOf(expression)) note(part, user);
+  };
+  for (const [user, rule] of rules.entries()) note(rule, user);
+  return users;
 }
 
 function endsSomewhere(expression: Expression, ofRules: readonly boolean[]): boolean {
@@ -88,25 +108,22 @@ function mayBeEmpty(expression: Expression, ofRules: readonly boolean[]): boolea
 
 /** Some rule leads back to itself before anything was written. */
 function beginsWithItself(rules: readonly Expression[], empty: readonly boolean[]): boolean {
-  const done = new Set<number>();
-  const open = new Set<number>();
-  const leads = (expression: Expression): boolean => {
-    if (expression.kind === "rule") return visit(expression.index);
-    if (expression.kind !== "sequence") return partsOf(expression).some(leads);
-    for (const part of expression.parts) {
-      if (leads(part)) return true;
-      if (!mayBeEmpty(part, empty)) return false;
-    }
-    return false;
-  };
-  const visit = (index: number): boolean => {
-    if (open.has(index)) return true;
-    if (done.has(index)) return false;
-    open.add(index);
-    const found = leads(rules[index]!);
-    open.delete(index);
-    done.add(index);
-    return found;
-  };
-  return rules.some((_rule, index) => visit(index));
+  const leadsTo = rules.map((rule) => new Set(firstRules(rule, empty)));
+  const before = rules.map(() => 0);
+  for (const next of leadsTo) for (const index of next) before[index]!++;
+  // Whatever nothing leads to is taken away, again and again: what is left leads in circles.
+  const work = [...before.keys()].filter((index) => before[index] === 0);
+  let taken = 0;
+  for (let index = work.pop(); index !== undefined; index = work.pop(), taken++)
+    for (const next of leadsTo[index]!) if (--before[next]! === 0) work.push(next);
+  return taken < rules.length;
+}
+
+/** Those that may come first in it. */
+function* firstRules(expression: Expression, empty: readonly boolean[]): Generator<number> {
+  if (expression.kind === "rule") yield expression.index;
+  for (const part of partsOf(expression)) {
+    yield* firstRules(part, empty);
+    if (expression.kind === "sequence" && !mayBeEmpty(part, empty)) return;
+  }
 }

@@ -1,5 +1,5 @@
 import { failure } from "../../core/errors.ts";
-import { complement, setOf, union, type CharacterSet } from "./character-set.ts";
+import { complement, setOf, type CharacterSet } from "./character-set.ts";
 
 /** As JavaScript's regular expressions have them. */
 const digits = setOf([0x30, 0x39]);
@@ -14,6 +14,8 @@ const classes: Readonly<Record<string, CharacterSet>> = {
   s: spaces,
   S: complement(spaces),
 };
+/** More than any answer has characters. */
+export const mostRepetitions = 1_000_000;
 const controls: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", f: "\f", v: "\v", "0": "\0" };
 const hexDigits: Readonly<Record<string, number>> = { x: 2, u: 4, U: 8 };
 
@@ -69,6 +71,13 @@ export class Cursor {
     return setOf(letter);
   }
 
+  /** The same where only one character may stand. */
+  escapedCharacter(): CharacterSet {
+    const set = this.escaped();
+    if (singleOf(set) === undefined) throw this.wrong("a class of characters stands where one is meant");
+    return set;
+  }
+
   /** What follows the bracket that opens a set of characters. */
   bracketed(): CharacterSet {
     const isNegated = this.take("^");
@@ -84,8 +93,10 @@ export class Cursor {
       if (low === undefined || high === undefined || low > high) throw this.wrong("a range is out of order");
       members.push(setOf([low, high]));
     }
-    const set = union(...members);
-    return isNegated ? complement(set) : set;
+    const inside = setOf(...members.flat());
+    const set = isNegated ? complement(inside) : inside;
+    if (set.length === 0) throw this.wrong("a set has no characters");
+    return set;
   }
 
   /** What follows the brace that opens a count: `3}`, `3,}`, `3,5}` or `,5}`. */
@@ -95,6 +106,8 @@ export class Cursor {
     const most = isRange ? this.takeWhile(/\d/) : least;
     if (!this.take("}") || least + most === "") throw this.wrong("a count is none");
     const count = { least: Number(least), most: most === "" ? undefined : Number(most) };
+    if (Math.max(count.least, count.most ?? 0) > mostRepetitions)
+      throw this.wrong(`a count is larger than ${mostRepetitions}`);
     if (count.least > (count.most ?? Infinity)) throw this.wrong("a count is out of order");
     return count;
   }

@@ -41,17 +41,22 @@ export function list(item: Expression, separator: Expression, [least, most]: rea
 /** The rules of a constraint in the making. */
 export class Rules {
   readonly #rules: (Expression | undefined)[] = [undefined];
-  readonly #indices = new Map<string, number>();
+  readonly #indices = new Map<unknown, number>();
   #work = 0;
 
-  /** What stands for the rule of that name. It is made when first asked for, and may ask for itself. */
-  named(name: string, make: () => Expression): Expression {
+  /** What stands for the rule of that name, a text or an object. It is made when first asked for, and may ask for itself. */
+  named(name: unknown, make: () => Expression): Expression {
     let index = this.#indices.get(name);
     if (index === undefined) {
       this.#indices.set(name, (index = this.#rules.push(undefined) - 1));
       this.#rules[index] = make();
     }
     return { kind: "rule", index };
+  }
+
+  /** What stands for a rule that is not asked for again. */
+  own(make: () => Expression): Expression {
+    return this.named({}, make);
   }
 
   /** What stands for a whole constraint, whose rules join these. */

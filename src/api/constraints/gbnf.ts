@@ -72,7 +72,8 @@ class GrammarParser {
   #repeated(of: Expression): Expression {
     const cursor = this.#cursor;
     let repeated = of;
-    for (;;) {
+    for (let times = 0; ; times++) {
+      if (times > mostNested) throw cursor.wrong(`more than ${mostNested} repetitions of each other`);
       this.#skipSpaces();
       if (cursor.take("*")) repeated = repeat(repeated, 0);
       else if (cursor.take("+")) repeated = repeat(repeated, 1);
@@ -103,7 +104,7 @@ class GrammarParser {
     const parts: Expression[] = [];
     while (!cursor.take(quote)) {
       const character = cursor.next();
-      parts.push(characters(character === "\\" ? cursor.escaped() : setOf(character)));
+      parts.push(characters(character === "\\" ? cursor.escapedCharacter() : setOf(character)));
     }
     return sequence(...parts);
   }

@@ -10,6 +10,8 @@ function nested(levels: number): unknown {
   return schema;
 }
 
+const manyNames = Array.from({ length: 5000 }, (_, at) => `name ${at}`);
+
 test.each<[schema: unknown, field: string]>([
   [{ not: {} }, "schema.not"],
   [
@@ -54,13 +56,35 @@ test.each<[schema: unknown, field: string]>([
   [{ oneOf: [{ type: "integer" }, { type: "number" }] }, "schema.oneOf"],
   [{ allOf: [anything, {}] }, "schema.allOf"],
   [{ type: "string", enum: [1] }, "schema"],
+  [{ const: JSON.parse("1e400") }, "schema"],
+  [{ enum: [[1234567890123456789n].map(Number)] }, "schema"],
+  [{ anyOf: Array(200_000).fill(true) }, "schema.anyOf"],
+  [{ type: "array", prefixItems: Array(200_000).fill(true) }, "schema.prefixItems"],
+  [
+    {
+      oneOf: [
+        {
+          type: "object",
+          required: manyNames,
+          properties: Object.fromEntries(manyNames.map((name) => [name, { const: 1 }])),
+        },
+        ...Array.from({ length: 50_000 }, () => ({})),
+      ],
+    },
+    "schema.oneOf",
+  ],
+  [{ type: "object", required: manyNames, propertyNames: { enum: manyNames.toReversed() } }, "schema"],
+  [{ type: "string", pattern: "a".repeat(400_000) }, "schema.pattern"],
+  [{ type: "string", pattern: String.raw`[^\s\S]` }, "schema.pattern"],
+  [{ type: "string", pattern: "a{2000000}" }, "schema.pattern"],
+  [{ type: "string", maxLength: 2_000_000 }, "schema.maxLength"],
   [{ $ref: "#/$defs/none" }, "schema.$ref"],
   [{ $ref: "https://example.com/schema" }, "schema.$ref"],
   [{ $ref: "#/$defs/a", $defs: { a: { dependentRequired: {} } } }, "schema.$defs.a.dependentRequired"],
   [false, "schema"],
   [{ properties: { a: false } }, "schema.properties.a"],
   ["string", "schema"],
-])("%j is refused at %s", (schema, field) => {
+])("%.80j is refused at %s", (schema, field) => {
   const refusal = (): unknown => {
     try {
       return parseJsonSchema(schema, "schema");

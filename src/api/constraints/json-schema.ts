@@ -82,9 +82,9 @@ class SchemaCompiler {
   }
 
   #compile(schema: unknown, path: string): Expression {
+    if (++this.#schemas > mostSchemas) throw unsupported(path, `there are more than ${mostSchemas} schemas in it`);
     if (schema === true) return anyValue(this.#rules);
     if (!isObject(schema)) throw unsupported(path, "it is no JSON schema under which anything is valid");
-    if (++this.#schemas > mostSchemas) throw unsupported(path, `there are more than ${mostSchemas} schemas in it`);
     if (++this.#depth > mostNested) throw unsupported(path, `more than ${mostNested} schemas are in each other`);
     const compiled = this.#compileKnown({ schema, path });
     this.#depth--;
@@ -154,12 +154,14 @@ class SchemaCompiler {
       throw unsupported(path, `there are more than ${mostValues} values`);
     if (possible.some((value) => isDeeper(value, mostNested)))
       throw unsupported(path, `more than ${mostNested} values are in each other`);
+    if (possible.some(hasInexact)) throw unsupported(path, "a number in it has more digits than can be kept apart");
     return choice(...possible.map((value) => text(literal(value))));
   }
 
   #combined(place: Place, combiner: "anyOf" | "oneOf" | "allOf"): Expression {
     const path = `${place.path}.${combiner}`;
     const schemas = keyword(place, combiner, kinds.list)!;
+    if (schemas.length > mostSchemas) throw unsupported(path, `there are more than ${mostSchemas} schemas in it`);
     if (combiner === "allOf" && schemas.length > 1) throw unsupported(path, "only one schema in it can be enforced");
     if (combiner === "oneOf" && !areDisjoint(schemas.map((schema) => this.#resolved(schema)))) {
       const problem =
@@ -175,9 +177,7 @@ class SchemaCompiler {
     if (target === undefined)
       throw unsupported(`${path}.$ref`, `'${String(pointer).slice(0, 100)}' is not in this schema`);
     const steps = String(pointer).slice(1).replaceAll("/", ".");
-    return this.#rules.named(`${this.#path} $ref ${String(pointer)}`, () =>
-      this.#compile(target, `${this.#path}${steps}`),
-    );
+    return this.#rules.named(target, () => this.#compile(target, `${this.#path}${steps}`));
   }
 
   /** What a reference leads to, for a look. */
@@ -215,4 +215,11 @@ function decode(step: string): string {
 function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false;
   return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
+}
+
+/** What was read from JSON may not be what was written there. */
+function hasInexact(value: unknown): boolean {
+  if (typeof value === "number")
+    return !Number.isFinite(value) || (/^-?\d+$/.test(`${value}`) && !Number.isSafeInteger(value));
+  return typeof value === "object" && value !== null && Object.values(value).some(hasInexact);
 }

@@ -23,9 +23,9 @@ export function objectOf(place: Place, { rules, compile }: SchemaWork): Expressi
   const required = new Set(keyword(place, "required", kinds.names));
   const additional = keyword(place, "additionalProperties", kinds.schema) ?? true;
   const possible = possibleNames(place);
-  const others = (possible ?? [...required]).filter((name) => !Object.hasOwn(properties, name));
-  const names = [...Object.keys(properties).filter((name) => possible?.includes(name) ?? true), ...others];
-  const impossible = [...required].find((name) => !names.includes(name));
+  const others = [...(possible ?? required)].filter((name) => !Object.hasOwn(properties, name));
+  const names = [...Object.keys(properties).filter((name) => possible?.has(name) ?? true), ...others];
+  const impossible = [...required].find((name) => !(possible?.has(name) ?? true));
   if (impossible !== undefined)
     throw unsupported(`${path}.required`, `'${impossible.slice(0, 60)}' is not among 'propertyNames'`);
   const undeclared = others.find((name) => required.has(name));
@@ -44,18 +44,18 @@ export function objectOf(place: Place, { rules, compile }: SchemaWork): Expressi
   if (additional === false || possible !== undefined) return text("{}");
   return dictionary(
     rules,
-    rules.named(`${path} others`, () => compile(additional, `${path}.additionalProperties`)),
+    rules.own(() => compile(additional, `${path}.additionalProperties`)),
   );
 }
 
 /** By `propertyNames`; undefined = any. */
-function possibleNames(place: Place): readonly string[] | undefined {
+function possibleNames(place: Place): ReadonlySet<string> | undefined {
   const schema = keyword(place, "propertyNames", kinds.schema) ?? true;
   if (schema === true) return undefined;
   const { type = "string", enum: names, ...others } = isObject(schema) ? schema : { not: {} };
   const isKnown = type === "string" && Object.keys(others).length === 0;
   if (isKnown && names === undefined) return undefined;
-  if (isKnown && kinds.names.is(names)) return [...new Set(names)];
+  if (isKnown && kinds.names.is(names)) return new Set(names);
   throw unsupported(`${place.path}.propertyNames`, 'only {"type": "string"} and an "enum" of strings can be enforced');
 }
 
@@ -75,9 +75,9 @@ function members(
 ): Expression {
   let first = text("");
   let further = text("");
-  for (const [index, name] of [...names.entries()].toReversed()) {
+  for (const name of names.toReversed()) {
     const [laterFirst, later] = [first, further];
-    const member = rules.named(`${path} member ${index}`, () => {
+    const member = rules.own(() => {
       const value = Object.hasOwn(properties, name)
         ? compile(properties[name], `${path}.properties.${name}`)
         : compile(additional, `${path}.additionalProperties`);
@@ -86,8 +86,8 @@ function members(
     const begins = sequence(member, later);
     const follows = sequence(comma, member, later);
     const isRequired = required.has(name);
-    first = rules.named(`${path} from ${index}`, () => (isRequired ? begins : choice(begins, laterFirst)));
-    further = rules.named(`${path} behind ${index}`, () => (isRequired ? follows : choice(follows, later)));
+    first = rules.own(() => (isRequired ? begins : choice(begins, laterFirst)));
+    further = rules.own(() => (isRequired ? follows : choice(follows, later)));
   }
   return first;
 }
@@ -104,7 +104,7 @@ export function arrayOf(place: Place, { rules, compile }: SchemaWork): Expressio
   if (least > (most ?? Infinity)) throw unsupported(`${path}.minItems`, "it is more than 'maxItems'");
   const isClosed = items === false || (named.length > 0 && items === undefined && least <= named.length);
   if (isClosed && least > named.length) throw unsupported(`${path}.minItems`, "there are not so many items");
-  const item = (): Expression => rules.named(`${path} item`, () => compile(items ?? true, `${path}.items`));
+  const item = (): Expression => rules.own(() => compile(items ?? true, `${path}.items`));
   const tuple = named.slice(0, most).map((schema, index) => compile(schema, `${path}.prefixItems.${index}`));
   if (tuple.length === 0) return isClosed || most === 0 ? text("[]") : array(item(), least, most);
   const head = tuple.flatMap((one, index) => (index === 0 ? [one] : [comma, one]));

@@ -1,9 +1,11 @@
 import { complement, setOf, type CharacterSet } from "./character-set.ts";
 import { Cursor } from "./cursor.ts";
 import type { Pattern } from "./pattern.ts";
+import { unsupported } from "./schema-place.ts";
 
 const lineEnds = setOf("\n\r\u2028\u2029");
 const mostNested = 50;
+const mostCharacters = 4096;
 
 const anything: Pattern = { kind: "repeat", of: { kind: "set", set: complement([]) }, least: 0, most: undefined };
 
@@ -16,6 +18,8 @@ interface RegexOptions {
 
 /** A regular expression as JavaScript knows them with the flag `u`, without what looks back. Throws `unsupported_field`. */
 export function parseRegex(source: string, { field, partial }: RegexOptions): Pattern {
+  if (source.length > mostCharacters)
+    throw unsupported(field, `it has ${source.length} characters; at most ${mostCharacters} can be enforced`);
   return new RegexParser(source, field).parse(partial);
 }
 
@@ -99,9 +103,10 @@ class RegexParser {
     const isNotAhead = !isAhead && cursor.take("?!");
     if (!isAhead && !isNotAhead && cursor.take("?") && !cursor.take(":")) {
       const isNamed = cursor.take("<") && cursor.takeWhile(/[\w$]/) !== "" && cursor.take(">");
-      if (!isNamed) throw cursor.wrong("what looks behind cannot be enforced");
+      if (!isNamed) throw cursor.wrong("what looks behind, or changes flags, cannot be enforced");
     }
     const inside = this.#alternatives(isAhead || isNotAhead);
+    if (cursor.peek() === "$") throw cursor.wrong("'$' can only be at the end");
     if (!cursor.take(")")) throw cursor.wrong("a '(' is not closed");
     return isAhead || isNotAhead ? { kind: "ahead", of: inside, isNot: isNotAhead } : inside;
   }

@@ -1,4 +1,5 @@
 import { failure, type MillraceError } from "../../core/errors.ts";
+import { mostRepetitions } from "./cursor.ts";
 
 export type Schema = Readonly<Record<string, unknown>>;
 
@@ -34,7 +35,8 @@ export function keyword<T>(
   throw failure("invalid_value", { field: `${path}.${name}`.slice(-longestPath), value: shown, accepted });
 }
 
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= mostRepetitions;
 const isNumber = (value: unknown): value is number => typeof value === "number";
 const isString = (value: unknown): value is string => typeof value === "string";
 const isBoolean = (value: unknown): value is boolean => typeof value === "boolean";
@@ -45,7 +47,7 @@ const isSchema = (value: unknown): value is Schema | boolean => isObject(value) 
 
 /** What keywords may be. */
 export const kinds = {
-  count: { is: isCount, accepted: "a whole number, 0 or more" },
+  count: { is: isCount, accepted: `a whole number from 0 to ${mostRepetitions}` },
   number: { is: isNumber, accepted: "a number" },
   string: { is: isString, accepted: "a string" },
   boolean: { is: isBoolean, accepted: "true or false" },

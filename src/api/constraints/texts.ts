@@ -81,9 +81,14 @@ function asRules(language: Language, languages: Languages, { rules, write, field
   }
   const live = liveOf(states);
   if (!live.has(language)) throw unsupported(field, "there is no text that fits all of it");
-  const written = (set: CharacterSet): Expression => rules.named(`in ${field}: ${set.join(";")}`, () => write(set));
+  const sets = new Map<string, Expression>();
+  const written = (set: CharacterSet): Expression => {
+    const known = sets.get(set.join()) ?? rules.own(() => write(set));
+    sets.set(set.join(), known);
+    return known;
+  };
   const ruleOf = (state: Language): Expression =>
-    rules.named(`state ${state.id} of ${field}`, () => {
+    rules.named(state, () => {
       const steps = [...states.get(state)!].filter(([next]) => live.has(next));
       const options = steps.map(([next, set]) => sequence(written(set), ruleOf(next)));
       return choice(...(state.hasEmpty ? [text("")] : []), ...options);

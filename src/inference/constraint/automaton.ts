@@ -3,10 +3,16 @@ import type { Instruction, Program } from "./program.ts";
 
 /** More ways to read one text than any sensible grammar has, or than can be followed at each byte. */
 const mostThreads = 10_000;
-/** Some 0.2 s of work: a thousand times what a mask takes that was not there yet. */
-const mostVisits = 500_000;
-/** A state with all its successors takes some 3 KB. */
-const mostStates = 8000;
+/** Of what is remembered, about: a state has a place for each byte, and so many of each of the others. */
+const mostBytes = 32 * 2 ** 20;
+const bytesPerState = 2300;
+const bytesPerThread = 200;
+const bytesPerFrame = 150;
+
+/** Places in a program that may still be visited: a thousand take some 0.4 ms. */
+export interface Work {
+  left: number;
+}
 
 /** Where to go on after a `return`; hash-consed, so that equal stacks are one object. */
 interface Frame {
@@ -44,7 +50,8 @@ export class Automaton {
   readonly #states = new Map<string, State>();
   readonly #frames = new Map<string, Frame>();
   #frameIds = 0;
-  #visits = 0;
+  #bytes = 0;
+  #work: Work = { left: Infinity };
   readonly start: State;
 
   constructor({ instructions, rules }: Program) {
@@ -53,9 +60,14 @@ export class Automaton {
     this.start = this.#stateOf([{ address: rules[0]!, stack: undefined }]);
   }
 
-  /** Begins a piece of work that must not keep others waiting: what follows may take so much and no more. */
-  beginWork(): void {
-    this.#visits = 0;
+  /** What follows is taken from this, and fails where there is nothing left of it. */
+  workWith(work: Work): void {
+    this.#work = work;
+  }
+
+  /** About what it remembers takes. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** The state behind one more byte; null = no text goes on so. */
@@ -121,7 +133,8 @@ export class Automaton {
     const key = `${accepts}:${[...threads.keys()].toSorted().join()}`;
     const known = this.#states.get(key);
     if (known !== undefined) return known;
-    if (this.#states.size >= mostStates) this.#forget();
+    this.#bytes += bytesPerState + threads.size * bytesPerThread;
+    if (this.#bytes > mostBytes) this.#forget();
     const successors = Array.from({ length: 256 }, () => undefined);
     const state = { threads: [...threads.values()], accepts, key, successors };
     this.#states.set(key, state);
@@ -140,7 +153,7 @@ export class Automaton {
       const visit = count === 0 ? key : `${key}.${count}`;
       if (seen.has(visit)) continue;
       seen.add(visit);
-      if (seen.size > mostThreads || ++this.#visits > mostVisits)
+      if (seen.size > mostThreads || --this.#work.left < 0)
         throw failure("constraint_failed", { problem: "one text can be read in too many ways" });
       const instruction = this.#instructions[address]!;
       switch (instruction.op) {
@@ -173,7 +186,9 @@ export class Automaton {
     if (this.#instructions[address]!.op === "return") return below;
     const key = `${address}.${count}.${below?.id ?? 0}`;
     let frame = this.#frames.get(key);
-    if (frame === undefined) this.#frames.set(key, (frame = { id: ++this.#frameIds, address, count, below }));
+    if (frame !== undefined) return frame;
+    this.#bytes += bytesPerFrame;
+    this.#frames.set(key, (frame = { id: ++this.#frameIds, address, count, below }));
     return frame;
   }
 
@@ -182,6 +197,7 @@ export class Automaton {
     for (const { successors } of this.#states.values()) successors.fill(undefined);
     this.#states.clear();
     this.#frames.clear();
+    this.#bytes = 0;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Constraint } from "../../core/constraint.ts";
 import { MillraceError, toMillraceError } from "../../core/errors.ts";
 import type { Vocabulary } from "../../engine/vocabulary.ts";
-import { Automaton, type State } from "./automaton.ts";
+import { Automaton, type State, type Work } from "./automaton.ts";
 import { compileConstraint } from "./program.ts";
 import { maskAt, type TokenMask } from "./token-mask.ts";
 import { buildTokenTrie, type TokenTrie } from "./token-trie.ts";
@@ -9,12 +9,16 @@ import { buildTokenTrie, type TokenTrie } from "./token-trie.ts";
 /** Kept for requests to come, the latest used. */
 const mostGrammars = 32;
 const mostMaskBytes = 8 * 2 ** 20;
+/** Of what all together remember: beyond it the oldest is given up. */
+const mostBytes = 128 * 2 ** 20;
 /** Forced text is looked ahead for so many bytes. */
 const mostForcedBytes = 256;
 /** With the token before them not more than a tile of the scheduler's: they are computed at once, as part of a stream. */
 const mostForcedTokens = 63;
 /** Fewer cost more as a pass of their own than as tokens of the steps that follow. */
 const leastForcedTokens = 2;
+/** To look for forced text is worth so much work and no more. */
+const mostLookAhead = 50_000;
 const noTokens = new Int32Array(0);
 
 /** A constraint over the tokens of a vocabulary. What it finds out it keeps for all requests. */
@@ -36,8 +40,13 @@ export class Grammar {
     return this.#automaton.start;
   }
 
+  /** About what it remembers takes. */
+  get bytes(): number {
+    return this.#automaton.bytes;
+  }
+
   /** The tokens that may come after a state. */
-  maskAt(state: State): TokenMask {
+  maskAt(state: State, work: Work): TokenMask {
     let name = this.#names.get(state);
     if (name === undefined) {
       name = this.#automaton.horizon(state, this.#trie.longest) ?? state.key;
@@ -45,7 +54,7 @@ export class Grammar {
     }
     let mask = this.#masks.get(name);
     if (mask === undefined) {
-      this.#automaton.beginWork();
+      this.#automaton.workWith(work);
       const { size } = this.#vocabulary;
       mask = maskAt(state, { automaton: this.#automaton, trie: this.#trie, size });
       if (this.#masks.size * mask.bits.byteLength > mostMaskBytes) this.#masks.clear();
@@ -55,8 +64,8 @@ export class Grammar {
   }
 
   /** Undefined if no text goes on so. */
-  after(state: State, bytes: Uint8Array): State | undefined {
-    this.#automaton.beginWork();
+  after(state: State, bytes: Uint8Array, work: Work): State | undefined {
+    this.#automaton.workWith(work);
     let next: State | null = state;
     for (const byte of bytes) if ((next = this.#automaton.after(next, byte)) === null) return undefined;
     return next;
@@ -67,21 +76,30 @@ export class Grammar {
    * where it is not worth a pass.
    */
   forcedAfter(state: State): Int32Array {
-    this.#automaton.beginWork();
     let tokens = this.#forced.get(state);
     if (tokens === undefined) this.#forced.set(state, (tokens = this.#tokensOf(this.#forcedText(state))));
     return tokens;
   }
 
-  #forcedText(state: State): string {
-    const bytes: number[] = [];
-    for (let at = state; bytes.length < mostForcedBytes;) {
+  *#forcedBytes(state: State): Generator<number> {
+    this.#automaton.workWith({ left: mostLookAhead });
+    let at: State | null = state;
+    for (let length = 0; length < mostForcedBytes; length++) {
       const byte = this.#automaton.onlyByte(at);
-      const next = byte === undefined ? null : this.#automaton.after(at, byte);
-      if (next === null) break;
-      bytes.push(byte!);
-      at = next;
+      if (byte === undefined) return;
+      try {
+        at = this.#automaton.after(at, byte);
+      } catch (error) {
+        if (error instanceof MillraceError) return; // it is looked at again when it is there
+        throw error;
+      }
+      if (at === null) return;
+      yield byte;
     }
+  }
+
+  #forcedText(state: State): string {
+    const bytes = [...this.#forcedBytes(state)];
     const isInsideCharacter = (bytes[0]! & 0xc0) === 0x80;
     return isInsideCharacter
       ? ""
@@ -124,7 +142,8 @@ export class Grammars {
     this.#grammars.delete(key);
     this.#grammars.set(key, grammar);
     const [oldest] = this.#grammars.keys();
-    if (this.#grammars.size > mostGrammars) this.#grammars.delete(oldest!);
+    const bytes = [...this.#grammars.values()].reduce((sum, one) => sum + one.bytes, 0);
+    if (this.#grammars.size > (bytes > mostBytes ? 1 : mostGrammars)) this.#grammars.delete(oldest!);
     return grammar;
   }
 

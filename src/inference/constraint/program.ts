@@ -52,12 +52,33 @@ class Assembler {
       case "sequence":
         return expression.parts.reduceRight((at, part) => this.add(part, at), next);
       case "choice":
-        return this.#split(expression.options.map((option) => this.add(option, next)));
+        return this.#choice(expression.options, next);
       case "rule":
         return this.#emit({ op: "call", rule: expression.index, next });
       case "repeat":
     }
     return this.#repeat(expression, next);
+  }
+
+  /** Texts that begin alike are read together, as long as they do. */
+  #choice(options: readonly Expression[], next: number): number {
+    const texts = options.flatMap((option) => (option.kind === "text" ? [Buffer.from(option.text)] : []));
+    const others = options.filter(({ kind }) => kind !== "text").map((option) => this.add(option, next));
+    return this.#split(texts.length === 0 ? others : [this.#texts(texts, next), ...others]);
+  }
+
+  #texts(texts: readonly Buffer[], next: number): number {
+    const [first, ...others] = texts;
+    const shared = others.reduce((length, other) => sharedLength(first!, other, length), first!.length);
+    const rests = new Map<number, Buffer[]>();
+    for (const text of texts.filter(({ length }) => length > shared)) {
+      const alike = rests.get(text[shared]!) ?? [];
+      alike.push(text.subarray(shared));
+      rests.set(text[shared]!, alike);
+    }
+    const ends = texts.some((text) => text.length === shared) ? [next] : [];
+    const behind = this.#split([...ends, ...[...rests.values()].map((rest) => this.#texts(rest, next))]);
+    return first!.subarray(0, shared).reduceRight((at, byte) => this.#emit(byteOf(byte, byte, at)), behind);
   }
 
   #repeat({ of, least, most = Infinity }: Extract<Expression, { kind: "repeat" }>, next: number): number {
@@ -78,6 +99,13 @@ class Assembler {
   #emit(instruction: Instruction): number {
     return this.instructions.push(instruction) - 1;
   }
+}
+
+/** Bytes with which both begin, of the first `most`. */
+function sharedLength(first: Buffer, other: Buffer, most: number): number {
+  let length = 0;
+  while (length < Math.min(most, other.length) && first[length] === other[length]) length++;
+  return length;
 }
 
 function byteOf(low: number, high: number, next: number): Instruction {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { openFakeVocabulary } from "../engine/fake/fake-engine.ts";
-import { PromptScore } from "./prompt-score.ts";
+import { openFakeVocabulary } from "../src/engine/fake/fake-engine.ts";
+import { PromptScore } from "../src/inference/prompt-score.ts";
 
 const vocabulary = openFakeVocabulary("");
 

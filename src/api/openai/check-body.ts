@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { failure, type MillraceError } from "../../core/errors.ts";
+import { noAdvice } from "./fields.ts";
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
@@ -15,7 +16,10 @@ function toFailure(issue: Issue, body: unknown): MillraceError {
   const field = fieldName(issue.path);
   const value = valueAt(body, issue.path);
   if (issue.code === "unrecognized_keys")
-    return failure("unknown_field", { field: fieldName([...issue.path, issue.keys[0]!]), advice: issue.message });
+    return failure("unknown_field", {
+      field: fieldName([...issue.path, issue.keys[0]!]),
+      advice: issue.message === noAdvice ? "" : issue.message,
+    });
   const problem = refusal(issue);
   if (problem !== undefined) return failure("unsupported_field", { field, problem });
   if (value === undefined) return failure("missing_field", { field, accepted: issue.message });

@@ -48,9 +48,12 @@ export function objectOf<Shape extends z.ZodRawShape>(shape: Shape, accepted: st
   });
 }
 
+/** Not empty: zod puts words of its own into the place of an empty message when an issue goes through a list. */
+export const noAdvice = " ";
+
 function advice(key: string | undefined, known: readonly string[]): string {
   const meant = closestWord(key ?? "", known);
-  return meant === undefined ? "" : `; did you mean '${meant}'?`;
+  return meant === undefined ? noAdvice : `; did you mean '${meant}'?`;
 }
 
 /** An array. Stops at the first bad element: a body of millions of them must not become millions of issues. */

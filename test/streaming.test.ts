@@ -144,7 +144,7 @@ test("the bytes of a chat's tokens are its text; a stop string takes away whole 
   );
 }, 60_000);
 
-test("choices draw different numbers, and the same when they are asked for again", async () => {
+test("choices and equal prompts draw different numbers, and the same when they are asked for again", async () => {
   const body = { prompt: "Once", n: 4, seed: 5, max_tokens: 20 };
   const texts = async () => saidIn([JSON.parse(await post("/v1/completions", body)) as Answer]).map(({ text }) => text);
   const first = await texts();
@@ -152,4 +152,7 @@ test("choices draw different numbers, and the same when they are asked for again
   expect(await texts()).toEqual(first);
   const alone = JSON.parse(await post("/v1/completions", { ...body, n: 1 })) as Answer;
   expect(alone.choices[0]!.text).toBe(first[0]);
+  const equalPrompts = { ...body, prompt: Array<string>(4).fill(body.prompt), n: 1 };
+  const answers = JSON.parse(await post("/v1/completions", equalPrompts)) as Answer;
+  expect(answers.choices.map(({ text }) => text)).toEqual(first);
 });

@@ -107,7 +107,7 @@ export interface GenerationRequest {
   /** For queue, prefill and decode together, in ms; undefined = no limit. */
   readonly timeoutMs: number | undefined;
   readonly prompt: Prompt;
-  /** Which of several answers to the same prompt it is, for their draws differ. Unsigned 32 bits. */
+  /** Which of the answers that a client asked for together it is, for their draws differ. Unsigned 32 bits. */
   readonly choice: number;
   /** Most tokens to generate; undefined = until the context is full. */
   readonly maxTokens: number | undefined;

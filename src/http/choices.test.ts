@@ -105,8 +105,8 @@ test("prompts are answered one by one, the answers to the first one first; usage
   await using it = await startServer(counts);
   const answer = await ask(it.url, { prompt: ["a", "b"], n: 2, echo: true });
   expect(await answer.json()).toMatchObject({
-    choices: ["a0", "a11", "b0", "b11"].map((text, index) => ({ text, index })),
-    usage: { prompt_tokens: 6, completion_tokens: 6, prompt_tokens_details: { cached_tokens: 2 } },
+    choices: ["a0", "a11", "b222", "b3333"].map((text, index) => ({ text, index })),
+    usage: { prompt_tokens: 6, completion_tokens: 10, prompt_tokens_details: { cached_tokens: 3 } },
   });
   const id = answer.headers.get("x-request-id");
   const asked = it.backend.requests.map(({ id, choice, prompt }) => [id, choice, prompt.kind]);
@@ -115,12 +115,12 @@ test("prompts are answered one by one, the answers to the first one first; usage
     expect.arrayContaining([
       [id, 0, "text"],
       [`${id}/1`, 1, "tokens"],
-      [`${id}/2`, 0, "text"],
-      [`${id}/3`, 1, "tokens"],
+      [`${id}/2`, 2, "text"],
+      [`${id}/3`, 3, "tokens"],
     ]),
   );
   await eventually(() => it.log.length === 1);
-  expect(it.log[0]).toMatchObject({ promptTokens: 6, completionTokens: 6 });
+  expect(it.log[0]).toMatchObject({ promptTokens: 6, completionTokens: 10 });
 });
 
 test.each([

@@ -49,8 +49,9 @@ export const errorTable = {
   },
   context_length_exceeded: {
     ...badRequest,
+    // By "this model's maximum context length is" clients know it, and shorten what they send.
     message: (a: { prompt: string; limit: number; field?: string }) =>
-      `${a.field === undefined ? "the prompt" : `'${a.field}'`} has ${a.prompt} tokens; this model serves at most ${a.limit} tokens of context`,
+      `${a.field === undefined ? "the prompt" : `'${a.field}'`} has ${a.prompt} tokens; this model's maximum context length is ${a.limit} tokens`,
   },
   template_failed: {
     ...badRequest,

@@ -34,6 +34,9 @@ test.each([
   [[1, "a"], "invalid_value", "prompt"],
   [[-1], "invalid_value", "prompt"],
   [[[1, 1.5]], "invalid_value", "prompt[0][1]"],
+  // Of too many none is looked at:
+  [Array.from({ length: 129 }, () => [1.5]), "invalid_value", "prompt"],
+  [Array.from({ length: 129 }, () => []), "invalid_value", "prompt"],
 ])("prompt %j is refused", (prompt, code, param) => {
   expect(() => parse({ prompt })).toThrow(expect.objectContaining({ code, param }));
 });

@@ -3,21 +3,27 @@ import { failure } from "../../core/errors.ts";
 import type { Prompt } from "../../core/generation.ts";
 import { checkBody } from "./check-body.ts";
 import { commonFields, mostChoices, toParsedRequest, type Fixed, type ParsedRequest } from "./common-fields.ts";
-import { flag, integerFrom, listOf, objectOf, oneOf, refused, text } from "./fields.ts";
+import { flag, integerFrom, listOf, objectOf, oneOf, refused, text, tokenIdsField } from "./fields.ts";
 import { mostTop } from "./logprobs.ts";
 
 /** OpenAI's default for completions; chat has none. */
 const defaultMaxTokens = 16;
 
-const tokenIds = listOf(integerFrom(0, 2 ** 31 - 1, "a token id"), "an array of token ids");
-const acceptedPrompts = "a string, an array of token ids, or an array of strings or of such arrays";
+const tokenIds = tokenIdsField();
+const acceptedPrompts = `a string, an array of token ids, or an array of up to ${mostChoices} strings or such arrays`;
+const several = { most: mostChoices };
 
 /** Every field that OpenAI documents for completions, and ours. */
 export const completionFields = {
   ...commonFields,
   prompt: z
     .union(
-      [text(), tokenIds, listOf(text(), "an array of strings"), listOf(tokenIds, "an array of arrays of token ids")],
+      [
+        text(),
+        tokenIds,
+        listOf(text(), "an array of strings", several),
+        listOf(tokenIds, "an array of arrays of token ids", several),
+      ],
       acceptedPrompts,
     )
     .describe("what is continued; of an array each element, in its order"),

@@ -47,6 +47,7 @@ test.each([
   [{ echo: true, prompt: [1] }, "echo"],
   [{ suffix: "b", prompt: [1] }, "suffix"],
   [{ best_of: 2 }, "best_of"],
+  [{ best_of: 3, n: 2 }, "best_of"],
 ])("%j is refused by name", (over, param) => {
   expect(() => parse({ prompt: "a", ...over })).toThrow(expect.objectContaining({ code: "unsupported_field", param }));
 });
@@ -60,6 +61,11 @@ test("a suffix is a part of each prompt", () => {
 test("an answer has 16 tokens unless asked otherwise, as OpenAI's", () => {
   expect(parse({ prompt: "a" }).maxTokens).toBe(16);
   expect(parse({ prompt: "a", max_tokens: 500, echo: false, suffix: null, best_of: 1 }).maxTokens).toBe(500);
+});
+
+test("'best_of' asks for nothing if it is 'n'", () => {
+  const answers = (over: object) => parseCompletion({ prompt: "a", ...over }, fixed).choices;
+  expect([{ best_of: 1 }, { best_of: 3, n: 3 }, { best_of: 1, n: 3 }].map(answers)).toEqual([1, 3, 3]);
 });
 
 test("prompts and answers to each are at most 128 answers", () => {

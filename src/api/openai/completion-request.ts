@@ -3,7 +3,7 @@ import { failure } from "../../core/errors.ts";
 import type { Prompt } from "../../core/generation.ts";
 import { checkBody } from "./check-body.ts";
 import { commonFields, mostChoices, toParsedRequest, type Fixed, type ParsedRequest } from "./common-fields.ts";
-import { flag, integerFrom, listOf, objectOf, oneOf, refused, text, tokenIdsField } from "./fields.ts";
+import { flag, integerFrom, listOf, objectOf, text, tokenIdsField } from "./fields.ts";
 import { mostTop } from "./logprobs.ts";
 
 /** OpenAI's default for completions; chat has none. */
@@ -27,7 +27,7 @@ export const completionFields = {
       acceptedPrompts,
     )
     .describe("what is continued; of an array each element, in its order"),
-  best_of: refused("answers are not ranked, 'n' gives all of them; accepted: 1", oneOf(1)),
+  best_of: integerFrom(1, mostChoices).nullish().describe("1, or as many as `n`: answers are not ranked"),
   echo: flag().describe("begin each text with its prompt"),
   logprobs: integerFrom(0, mostTop.completion).nullish().describe("of each token and of so many of the likeliest"),
   suffix: text()
@@ -42,6 +42,12 @@ export function parseCompletion(body: unknown, fixed: Fixed): ParsedRequest {
   const fields = checkBody(completionRequest, body);
   const prompts = withSuffix(toPrompts(fields.prompt), fields.suffix || undefined);
   const choices = fields.n ?? 1;
+  const bestOf = fields.best_of ?? 1;
+  if (bestOf !== 1 && bestOf !== choices)
+    throw failure("unsupported_field", {
+      field: "best_of",
+      problem: "answers are not ranked, 'n' gives all of them; accepted: 1, or the value of 'n'",
+    });
   if (prompts.length * choices > mostChoices) {
     const value = `an array of ${prompts.length}, with ${choices} answers to each`;
     throw failure("invalid_value", { field: "prompt", value, accepted: `up to ${mostChoices} answers in all` });

@@ -2,7 +2,7 @@ import type { TextQuestion } from "../../core/text-question.ts";
 import { messagesField, toMessage } from "../openai/chat-request.ts";
 import { checkBody } from "../openai/check-body.ts";
 import { toolFields, toolUseOf } from "../openai/tool-fields.ts";
-import { flag, objectOf, refused, text, tokenIdsField } from "../openai/fields.ts";
+import { flag, objectOf, oneOf, refused, text, tokenIdsField } from "../openai/fields.ts";
 
 // llama-server's shapes, and `model` beside them.
 
@@ -18,7 +18,7 @@ export const tokenizeRequest = objectOf(
     content: text(contentAccepted).max(most, contentAccepted).describe("the text"),
     add_special: flag().describe("begin as the model's prompts do; left out: no"),
     parse_special: flag().describe("read the names of control tokens as such; left out: yes"),
-    with_pieces: refused("ask /detokenize for the text of a token"),
+    with_pieces: refused("ask /detokenize for the text of a token; accepted: false", oneOf(false)),
   },
   "a JSON object",
 );

@@ -204,6 +204,8 @@ export interface ChoiceEvent {
   /** Among those to the same prompt. */
   readonly choice: number;
   readonly event: GenerationEvent;
+  /** With `admitted`: the text of its prompt, where that is to stand before the answer. */
+  readonly echo?: string;
   /** What the model thinks before it answers, where that was taken out of the text. */
   readonly reasoning?: string;
   /** What it calls, where that was taken out of the text. */

@@ -39,7 +39,7 @@ test("what is left out, or null, has OpenAI's defaults", () => {
     },
     prompts: [{ kind: "chat", messages }],
     choices: 1,
-    echo: [],
+    echo: false,
     stream: false,
     includeUsage: false,
     timings: false,

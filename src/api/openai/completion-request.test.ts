@@ -44,7 +44,6 @@ test.each([
 test.each([
   [{ echo: true, logprobs: 0 }, "echo"],
   [{ echo: true, prompt: ["a", "b"], logprobs: 1 }, "echo"],
-  [{ echo: true, prompt: [1] }, "echo"],
   [{ suffix: "b", prompt: [1] }, "suffix"],
   [{ best_of: 2 }, "best_of"],
   [{ best_of: 3, n: 2 }, "best_of"],
@@ -75,9 +74,14 @@ test("prompts and answers to each are at most 128 answers", () => {
   expect(() => ask(65, 2)).toThrow(expect.objectContaining({ code: "invalid_value", param: "prompt", message }));
 });
 
-test("an echo is the text of each prompt", () => {
-  expect(parseCompletion({ prompt: ["a", "b"], n: 2, echo: true }, fixed).echo).toEqual(["a", "b"]);
-  expect(parseCompletion({ prompt: ["a", "b"], echo: false }, fixed).echo).toEqual([]);
+test("any prompt can be echoed", () => {
+  const echo = (over: object) => parseCompletion({ prompt: "a", ...over }, fixed).echo;
+  expect([echo({ echo: true }), echo({ echo: true, prompt: [[1], [2]] }), echo({ echo: false }), echo({})]).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ]);
 });
 
 test("logprobs are a number of tokens", () => {

@@ -28,7 +28,10 @@ export const completionFields = {
     )
     .describe("what is continued; of an array each element, in its order"),
   best_of: integerFrom(1, mostChoices).nullish().describe("1, or as many as `n`: answers are not ranked"),
-  echo: flag().describe("begin each text with its prompt"),
+  max_tokens: commonFields.max_tokens.describe(
+    `most tokens of the answer; left out: ${defaultMaxTokens}. 0, for the prompt alone, is refused`,
+  ),
+  echo: flag().describe("begin each text with its prompt; refused beside `logprobs`, as there are none of a prompt"),
   logprobs: integerFrom(0, mostTop.completion).nullish().describe("of each token and of so many of the likeliest"),
   suffix: text()
     .nullish()
@@ -53,7 +56,11 @@ export function parseCompletion(body: unknown, fixed: Fixed): ParsedRequest {
     throw failure("invalid_value", { field: "prompt", value, accepted: `up to ${mostChoices} answers in all` });
   }
   const logprobs = fields.logprobs ?? undefined;
-  const echo = fields.echo === true ? echoOf(prompts, logprobs) : [];
+  const echo = fields.echo === true;
+  if (echo && logprobs !== undefined) {
+    const problem = "of the prompt's own tokens there are no probabilities; leave out 'logprobs'";
+    throw failure("unsupported_field", { field: "echo", problem });
+  }
   const maxTokens = fields.max_tokens ?? fixed.defaults.maxTokens ?? defaultMaxTokens;
   return toParsedRequest(fields, { prompts, echo, maxTokens, logprobs }, fixed);
 }
@@ -75,16 +82,4 @@ function withSuffix(prompts: Prompts, suffix: string | undefined): Prompts {
     if (prompt.kind === "text") return { ...prompt, suffix };
     throw failure("unsupported_field", { field: "suffix", problem: "the prompt must be a string" });
   }) as [Prompt, ...Prompt[]];
-}
-
-function echoOf(prompts: readonly Prompt[], logprobs: number | undefined): string[] {
-  const field = "echo";
-  if (logprobs !== undefined) {
-    const problem = "of the prompt's own tokens there are no probabilities; leave out 'logprobs'";
-    throw failure("unsupported_field", { field, problem });
-  }
-  return prompts.map((prompt) => {
-    if (prompt.kind === "text") return prompt.text;
-    throw failure("unsupported_field", { field, problem: "only a prompt that is a string is repeated" });
-  });
 }

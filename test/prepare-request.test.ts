@@ -149,7 +149,8 @@ test("a prompt must leave room for one token", () => {
   expect(prepareRequest(requestFor({ kind: "tokens", ids }), vocabulary, 11)).toHaveLength(10);
   expect(errorOf({ kind: "tokens", ids }, 10)).toMatchObject({
     code: "context_length_exceeded",
-    message: "the prompt has 10 tokens; this model serves at most 10 tokens of context",
+    param: "prompt",
+    message: "'prompt' has 10 tokens; this model's maximum context length is 10 tokens",
   });
 });
 
@@ -161,7 +162,10 @@ test.each([text("x".repeat(1_000_000)), chat(user("x".repeat(1_000_000)))])(
       tokenize: () => expect.fail("tokenized"),
     };
     const error = errorOf(prompt, 2048, untouched);
-    expect(error.code).toBe("context_length_exceeded");
+    expect(error).toMatchObject({
+      code: "context_length_exceeded",
+      param: prompt.kind === "chat" ? "messages" : "prompt",
+    });
     expect(error.message).toContain(`at least ${Math.ceil(1_000_000 / vocabulary.maxPieceBytes)} tokens`);
   },
 );

@@ -2,20 +2,35 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { defaultPlan } from "../src/core/execution-plan.ts";
 import { openEngine } from "../src/engine/open.ts";
-import { serve, type Served } from "../src/http/testing.ts";
+import type { TextQuestion } from "../src/core/text-question.ts";
+import { aModel, FixedModels, serve, type Served } from "../src/http/testing.ts";
+import { answerQuestion } from "../src/inference/answer-question.ts";
 import { LocalBackend } from "../src/inference/local-backend.ts";
 
-let backend: LocalBackend;
+/** Thoughts that end, within a text and before blanks, and thoughts that do not: of what it is not told, it thinks on. */
+const script = { sea: "It is</b> wide</think>\n\nThe 🌊 and the end. ", bears: "</think>é a bear" };
+const thinking = `fake?thinks=1&script=${encodeURIComponent(JSON.stringify(script))}`;
+
+const open: AsyncDisposable[] = [];
 let it: Served;
+let thinker: Served;
 beforeAll(async () => {
-  const plan = { ...defaultPlan("fake", 1), slots: 3, contextPerSlot: 512 };
-  backend = new LocalBackend(openEngine({ engine: "fake", plan }), "fake");
-  it = await serve(backend);
+  it = await serveEngine("fake");
+  thinker = await serveEngine(thinking);
 });
 afterAll(async () => {
-  await it[Symbol.asyncDispose]();
-  await backend[Symbol.asyncDispose]();
+  for (const one of open.toReversed()) await one[Symbol.asyncDispose]();
 });
+
+async function serveEngine(engine: string): Promise<Served> {
+  const plan = { ...defaultPlan("fake", 1), slots: 3, contextPerSlot: 512 };
+  const opened = openEngine({ engine, plan });
+  const backend = new LocalBackend(opened, "fake");
+  const ask = async (question: TextQuestion) => answerQuestion(question, opened.vocabulary);
+  const served = await serve(backend, { models: new FixedModels(aModel(backend, { ask })) });
+  open.push(backend, served);
+  return served;
+}
 
 interface Token {
   readonly token: string;
@@ -25,8 +40,8 @@ interface Token {
 /** A choice of either route, whole or a part of it. */
 interface Choice {
   readonly index: number;
-  readonly message?: { readonly content: string };
-  readonly delta?: { readonly role?: string; readonly content?: string };
+  readonly message?: { readonly content: string; readonly reasoning_content?: string };
+  readonly delta?: { readonly role?: string; readonly content?: string; readonly reasoning_content?: string };
   readonly text?: string;
   readonly finish_reason: string | null;
   readonly logprobs: Record<string, unknown[] | null> | null;
@@ -40,14 +55,15 @@ interface Answer {
 /** What both ways of asking must agree in. */
 interface Said {
   text: string;
+  thoughts: string;
   roles: number;
   reasons: string[];
   logprobs: Record<string, unknown[]>;
 }
 
-async function post(route: string, body: object): Promise<string> {
+async function post(route: string, body: object, { url } = it): Promise<string> {
   const headers = { "content-type": "application/json" };
-  const answer = await fetch(`${it.url}${route}`, { method: "POST", headers, body: JSON.stringify(body) });
+  const answer = await fetch(`${url}${route}`, { method: "POST", headers, body: JSON.stringify(body) });
   const text = await answer.text();
   if (answer.status !== 200) throw new Error(text);
   return text;
@@ -57,7 +73,8 @@ async function post(route: string, body: object): Promise<string> {
 function saidIn(answers: readonly Answer[]): Said[] {
   const said: Said[] = [];
   for (const { index, message, delta, text, finish_reason, logprobs } of answers.flatMap(({ choices }) => choices)) {
-    const one = (said[index] ??= { text: "", roles: 0, reasons: [], logprobs: {} });
+    const one = (said[index] ??= { text: "", thoughts: "", roles: 0, reasons: [], logprobs: {} });
+    one.thoughts += (message ?? delta)?.reasoning_content ?? "";
     one.text += message?.content ?? delta?.content ?? text ?? "";
     if (message !== undefined || delta?.role === "assistant") one.roles++;
     if (finish_reason !== null) one.reasons.push(finish_reason);
@@ -79,14 +96,36 @@ const common = {
   seed: fc.nat(),
   max_tokens: fc.integer({ min: 1, max: 60 }),
   ignore_eos: fc.boolean(),
+  kept: fc.constantFrom({}, {}, { guided_regex: "(the|a) [a-e]{2,12}[é🌊]{1,3}( a)?\\." }),
 };
+/** What an answer is kept to has its end. */
+const keptTo = <T extends { kept: object; ignore_eos: boolean }>({ kept, ignore_eos, ...body }: T) => ({
+  ...body,
+  ...kept,
+  ignore_eos: ignore_eos && Object.keys(kept).length === 0,
+});
+const schema = {
+  type: "object",
+  properties: { the: { type: "string", maxLength: 9 }, é: { enum: ["🌊", 1.5, null] } },
+  required: ["é"],
+};
+const formats = [
+  { response_format: { type: "json_object" } },
+  { response_format: { type: "json_schema", json_schema: { name: "a", schema } } },
+];
 const question = fc.constantFrom("Tell me of the sea.", "What do bears say? ".repeat(8));
 const chats = fc
-  .record({ ...common, logprobs: fc.boolean(), top_logprobs: fc.nat(3), question })
+  .record({
+    ...common,
+    kept: fc.oneof(common.kept, fc.constantFrom(...formats)),
+    logprobs: fc.boolean(),
+    top_logprobs: fc.nat(3),
+    question,
+  })
   .map(({ question, logprobs, top_logprobs, ...body }) => ({
     route: "/v1/chat/completions",
     body: {
-      ...body,
+      ...keptTo(body),
       messages: [{ role: "user", content: question }],
       ...(logprobs && { logprobs, top_logprobs }),
     },
@@ -98,16 +137,21 @@ const completions = fc
     prompt: fc.oneof(question, fc.array(question, { minLength: 1, maxLength: 3 }), fc.constant([[300, 301], [302]])),
     echo: fc.boolean(),
   })
-  .map(({ echo, ...body }) => {
-    const canEcho = body.logprobs === undefined && [body.prompt].flat().every((prompt) => typeof prompt === "string");
-    return { route: "/v1/completions", body: { ...body, echo: echo && canEcho } };
-  });
+  .map(({ echo, ...body }) => ({
+    route: "/v1/completions",
+    body: { ...keptTo(body), echo: echo && body.logprobs === undefined },
+  }));
 
-test("streaming equals non-streaming, with any number of prompts, choices, stop strings and logprobs", async () => {
+/** Asked of the model that thinks. */
+const thoughts = chats.map((chat) => ({ ...chat, thinks: true as const }));
+
+test("streaming equals non-streaming, with any prompts, choices, stop strings, logprobs, constraints and thoughts", async () => {
+  let thought = 0;
   await fc.assert(
-    fc.asyncProperty(fc.oneof(chats, completions), async ({ route, body }) => {
-      const whole = JSON.parse(await post(route, body)) as Answer;
-      const stream = await post(route, { ...body, stream: true, stream_options: { include_usage: true } });
+    fc.asyncProperty(fc.oneof(chats, completions, thoughts), async ({ route, body, ...how }) => {
+      const server = "thinks" in how ? thinker : it;
+      const whole = JSON.parse(await post(route, body, server)) as Answer;
+      const stream = await post(route, { ...body, stream: true, stream_options: { include_usage: true } }, server);
       const frames = stream.split("\n\n");
       expect(frames.splice(-2)).toEqual(["data: [DONE]", ""]);
       const chunks = frames.map((frame) => JSON.parse(frame.slice("data: ".length)) as Answer);
@@ -119,9 +163,11 @@ test("streaming equals non-streaming, with any number of prompts, choices, stop 
       expect(said).toHaveLength(answers);
       for (const { reasons } of said) expect(reasons).toHaveLength(1);
       expect(whole.usage!.completion_tokens).toBeLessThanOrEqual(answers * body.max_tokens);
+      thought += said.filter(({ thoughts }) => thoughts !== "").length;
     }),
-    { numRuns: 60 },
+    { numRuns: 100 },
   );
+  expect(thought).toBeGreaterThan(0);
 }, 60_000);
 
 test("the bytes of a chat's tokens are its text; a stop string takes away whole tokens and the end of one", async () => {
@@ -144,7 +190,7 @@ test("the bytes of a chat's tokens are its text; a stop string takes away whole 
   );
 }, 60_000);
 
-test("choices draw different numbers, and the same when they are asked for again", async () => {
+test("choices and equal prompts draw different numbers, and the same when they are asked for again", async () => {
   const body = { prompt: "Once", n: 4, seed: 5, max_tokens: 20 };
   const texts = async () => saidIn([JSON.parse(await post("/v1/completions", body)) as Answer]).map(({ text }) => text);
   const first = await texts();
@@ -152,4 +198,7 @@ test("choices draw different numbers, and the same when they are asked for again
   expect(await texts()).toEqual(first);
   const alone = JSON.parse(await post("/v1/completions", { ...body, n: 1 })) as Answer;
   expect(alone.choices[0]!.text).toBe(first[0]);
+  const equalPrompts = { ...body, prompt: Array<string>(4).fill(body.prompt), n: 1 };
+  const answers = JSON.parse(await post("/v1/completions", equalPrompts)) as Answer;
+  expect(answers.choices.map(({ text }) => text)).toEqual(first);
 });

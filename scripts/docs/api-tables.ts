@@ -5,7 +5,7 @@ import { embeddingRequest } from "../../src/api/openai/embedding-request.ts";
 import { elementOf, fieldNotes } from "../../src/api/openai/fields.ts";
 import { generateStreamRequest } from "../../src/api/plain/generate-stream.ts";
 import { applyTemplateRequest, detokenizeRequest, tokenizeRequest } from "../../src/api/plain/text-requests.ts";
-import { errorTable } from "../../src/core/errors.ts";
+import { answerCodes, errorTable } from "../../src/core/errors.ts";
 import { tableOf } from "./table.ts";
 
 type Fields = Readonly<Record<string, z.ZodType>>;
@@ -39,13 +39,9 @@ function acceptedBy(field: z.ZodType): string {
 
 /** Those of requests; others end a command. */
 export function errorCodeTable(): string {
-  const rows = Object.entries(errorTable)
-    .toSorted(([, a], [, b]) => a.status - b.status)
-    .map(([code, { status, type, retryable }]) => [
-      `${status}`,
-      `\`${code}\``,
-      `\`${type}\``,
-      retryable ? "yes" : "no",
-    ]);
+  const rows = answerCodes
+    .map((code) => ({ code, ...errorTable[code] }))
+    .toSorted((a, b) => a.status - b.status)
+    .map(({ code, status, type, retryable }) => [`${status}`, `\`${code}\``, `\`${type}\``, retryable ? "yes" : "no"]);
   return tableOf(["status", "code", "type", "can trying again help"], rows);
 }

@@ -9,6 +9,8 @@ interface ErrorRow {
   readonly type: string;
   readonly retryable: boolean;
   readonly exit?: number;
+  /** False = it ends a command, and is no answer to a request. */
+  readonly answers?: false;
   readonly message: (args: never) => string;
 }
 
@@ -17,6 +19,7 @@ const usage = { ...badRequest, exit: exitCodes.usage.code } as const;
 const serverFault = { status: 500, type: "server_error", retryable: true } as const;
 const overloaded = { status: 429, type: "rate_limit_error", retryable: true } as const;
 const unavailable = { status: 503, type: "service_unavailable_error", retryable: true } as const;
+const ofCommand = { answers: false } as const;
 const notLoadable = { exit: exitCodes.modelNotLoadable.code } as const;
 
 export const errorTable = {
@@ -49,8 +52,9 @@ export const errorTable = {
   },
   context_length_exceeded: {
     ...badRequest,
+    // By "this model's maximum context length is" clients know it, and shorten what they send.
     message: (a: { prompt: string; limit: number; field?: string }) =>
-      `${a.field === undefined ? "the prompt" : `'${a.field}'`} has ${a.prompt} tokens; this model serves at most ${a.limit} tokens of context`,
+      `${a.field === undefined ? "the prompt" : `'${a.field}'`} has ${a.prompt} tokens; this model's maximum context length is ${a.limit} tokens`,
   },
   template_failed: {
     ...badRequest,
@@ -81,9 +85,8 @@ export const errorTable = {
       "only a key with 'admin: true' may do this or, on a server without keys, a program on the same machine",
   },
   invalid_api_key: {
+    ...badRequest,
     status: 401,
-    type: "authentication_error",
-    retryable: false,
     message: () => "a valid API key is required: send 'Authorization: Bearer KEY' or 'x-api-key: KEY'",
   },
   foreign_host: {
@@ -108,7 +111,7 @@ export const errorTable = {
   model_not_found: {
     ...badRequest,
     status: 404,
-    message: (a: { model: string; available: string }) =>
+    message: (a: { model: string; available: string; field?: string }) =>
       `model '${a.model}' is not served here; served: ${a.available}`,
   },
   not_recorded: {
@@ -191,6 +194,7 @@ export const errorTable = {
   shutting_down: { ...unavailable, message: () => "the server is shutting down" },
   drain_time_over: {
     ...unavailable,
+    ...ofCommand,
     exit: exitCodes.cutOff.code,
     message: (a: { requests: number; seconds: number }) =>
       `${a.requests} ${a.requests === 1 ? "request was" : "requests were"} ended because the drain time of ${a.seconds} s was over`,
@@ -228,11 +232,13 @@ export const errorTable = {
   },
   model_not_stored: {
     ...usage,
+    ...ofCommand,
     message: (a: { model: string; advice: string; stored: string }) =>
       `model '${a.model}' is not in the store${a.advice}; stored: ${a.stored}`,
   },
   model_in_use: {
     ...unavailable,
+    ...ofCommand,
     message: (a: { model: string; processes: string }) =>
       `model '${a.model}' is in use by process ${a.processes}; stop it first`,
   },
@@ -252,6 +258,7 @@ export const errorTable = {
   },
   remote_server_failed: {
     ...unavailable,
+    ...ofCommand,
     message: (a: { url: string; problem: string }) => `the server at ${a.url} failed: ${a.problem}`,
   },
   unsupported_library: {
@@ -262,17 +269,23 @@ export const errorTable = {
   },
   port_in_use: {
     ...unavailable,
+    ...ofCommand,
     exit: exitCodes.portInUse.code,
     message: (a: { host: string; port: number }) => `${a.host}:${a.port} is already in use; choose another with --port`,
   },
   open_bind: {
     ...usage,
+    ...ofCommand,
     message: (a: { host: string }) =>
       `--host ${a.host} can be reached from other machines and no key is set; give --api-key KEY, or --insecure if that is meant`,
   },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof errorTable;
+
+/** Of the errors that a request can be answered with. */
+export const answerCodes = (Object.keys(errorTable) as ErrorCode[]).filter((code) => !("answers" in errorTable[code]));
+
 type ErrorArgs<C extends ErrorCode> = Parameters<(typeof errorTable)[C]["message"]> extends [infer A] ? A : undefined;
 
 /** How far the loading of a model is. */

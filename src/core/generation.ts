@@ -107,7 +107,7 @@ export interface GenerationRequest {
   /** For queue, prefill and decode together, in ms; undefined = no limit. */
   readonly timeoutMs: number | undefined;
   readonly prompt: Prompt;
-  /** Which of several answers to the same prompt it is, for their draws differ. Unsigned 32 bits. */
+  /** Which of the answers that a client asked for together it is, for their draws differ. Unsigned 32 bits. */
   readonly choice: number;
   /** Most tokens to generate, 0 or more; undefined = until the context is full. */
   readonly maxTokens: number | undefined;
@@ -211,6 +211,8 @@ export interface ChoiceEvent {
   /** Among those to the same prompt. */
   readonly choice: number;
   readonly event: GenerationEvent;
+  /** With `admitted`: the text of its prompt, where that is to stand before the answer. */
+  readonly echo?: string;
   /** What the model thinks before it answers, where that was taken out of the text. */
   readonly reasoning?: string;
   /** What it calls, where that was taken out of the text. */

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { failure } from "../core/errors.ts";
 import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
-import { eventually, keepsTalking, startServer } from "./testing.ts";
+import type { TextQuestion } from "../core/text-question.ts";
+import { aModel, eventually, FixedModels, keepsTalking, ScriptedBackend, serve, startServer } from "./testing.ts";
 
 const body = { prompt: "hi", n: 3, timeout: 60 };
 const ask = (url: string, over: object, signal?: AbortSignal) =>
@@ -105,8 +106,8 @@ test("prompts are answered one by one, the answers to the first one first; usage
   await using it = await startServer(counts);
   const answer = await ask(it.url, { prompt: ["a", "b"], n: 2, echo: true });
   expect(await answer.json()).toMatchObject({
-    choices: ["a0", "a11", "b0", "b11"].map((text, index) => ({ text, index })),
-    usage: { prompt_tokens: 6, completion_tokens: 6, prompt_tokens_details: { cached_tokens: 2 } },
+    choices: ["a0", "a11", "b222", "b3333"].map((text, index) => ({ text, index })),
+    usage: { prompt_tokens: 6, completion_tokens: 10, prompt_tokens_details: { cached_tokens: 3 } },
   });
   const id = answer.headers.get("x-request-id");
   const asked = it.backend.requests.map(({ id, choice, prompt }) => [id, choice, prompt.kind]);
@@ -115,12 +116,33 @@ test("prompts are answered one by one, the answers to the first one first; usage
     expect.arrayContaining([
       [id, 0, "text"],
       [`${id}/1`, 1, "tokens"],
-      [`${id}/2`, 0, "text"],
-      [`${id}/3`, 1, "tokens"],
+      [`${id}/2`, 2, "text"],
+      [`${id}/3`, 3, "tokens"],
     ]),
   );
   await eventually(() => it.log.length === 1);
-  expect(it.log[0]).toMatchObject({ promptTokens: 6, completionTokens: 6 });
+  expect(it.log[0]).toMatchObject({ promptTokens: 6, completionTokens: 10 });
+});
+
+test("prompts of token ids are echoed as the model reads them, once they were admitted", async () => {
+  const backend = new ScriptedBackend(counts);
+  const asked: object[] = [];
+  const detokenize = async (question: TextQuestion) => {
+    asked.push({ ...question, admitted: backend.requests.length });
+    return { text: `${asked.length}:` };
+  };
+  await using it = await serve(backend, { models: new FixedModels(aModel(backend, { ask: detokenize })) });
+  const over = { prompt: [[1, 2], [3]], n: 2, echo: true };
+  const texts = ["1:0", "1:11", "2:222", "2:3333"];
+  expect(await (await ask(it.url, over)).json()).toMatchObject({ choices: texts.map((text) => ({ text })) });
+  expect(asked).toEqual([
+    { kind: "detokenize", tokens: [1, 2], admitted: 4 },
+    { kind: "detokenize", tokens: [3], admitted: 4 },
+  ]);
+  asked.length = 0;
+  const stream = await (await ask(it.url, { ...over, stream: true })).text();
+  for (const [index, text] of ["1:", "1:", "2:", "2:"].entries())
+    expect(stream).toContain(`"choices":[{"text":"${text}","index":${index}`);
 });
 
 test.each([

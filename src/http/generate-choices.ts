@@ -13,7 +13,7 @@ interface Asked {
   readonly choices: number;
 }
 
-type Place = Omit<ChoiceEvent, "event">;
+type Place = Pick<ChoiceEvent, "index" | "choice">;
 
 /**
  * All answers that a client asked for, as one stream. For its first answer a prompt is rendered; the others begin with
@@ -31,9 +31,10 @@ export async function* generateChoices(
   const onAbort = (): void => scope.abort(signal.reason);
   const streams = new MergedStreams<Place, GenerationEvent>();
   const begin = (place: Place, over: Partial<GenerationRequest>): void => {
-    const { index, choice } = place;
+    const { index } = place;
     const id = index === 0 ? request.id : `${request.id}/${index}`;
-    streams.add(place, backend.generate({ ...request, id, choice, ...over }, scope.signal));
+    // By its index, for prompts may be equal and are to have answers of their own.
+    streams.add(place, backend.generate({ ...request, id, choice: index, ...over }, scope.signal));
   };
   const beginOthers = (first: number, ids: readonly number[]): void => {
     const prompt: Prompt = { kind: "tokens", ids };

@@ -21,6 +21,7 @@ import { failure } from "../core/errors.ts";
 import type { ChoiceEvent } from "../core/generation.ts";
 import type { Models } from "../core/models.ts";
 import { addRoute } from "./add-route.ts";
+import { echoPrompts } from "./echo-prompts.ts";
 import { findModel } from "./find-model.ts";
 import { generateChoices } from "./generate-choices.ts";
 import { fixedOf } from "./request-facts.ts";
@@ -93,11 +94,12 @@ async function answer(request: FastifyRequest, reply: FastifyReply, { api, servi
   const created = Math.floor(Date.now() / 1000);
   const header = { requestId: request.id, created, model, serviceTier: parsed.serviceTier };
   const signal = scopes.scopeFor(reply);
+  const events = generateChoices(backend, parsed, signal);
   const run = {
-    events: generateChoices(backend, parsed, signal),
+    events: parsed.echo ? echoPrompts(events, backend, { ...parsed, signal }) : events,
     read: readerOf(parsed, api),
     answers: parsed.prompts.length * parsed.choices,
-    options: optionsOf(parsed),
+    options: { includeUsage: parsed.includeUsage, logprobs: parsed.request.logprobs !== undefined },
     timings: parsed.timings,
     signal,
     record: request.record,
@@ -128,17 +130,8 @@ function refuseTooMany({ prompts, choices }: ParsedRequest, { mostRequests = Inf
   throw failure("invalid_value", { field: severalPrompts ? "prompt" : "n", value, accepted });
 }
 
-function optionsOf({ request, choices, echo, includeUsage }: ParsedRequest): StreamOptions {
-  const texts = echo.flatMap((text) => Array.from({ length: choices }, () => text));
-  return { includeUsage, logprobs: request.logprobs !== undefined, echo: texts };
-}
-
 async function collect({ events, read, answers, options, timings, signal, record }: Run): Promise<WholeAnswer> {
-  const { logprobs, echo } = options;
-  const collectors = Array.from(
-    { length: answers },
-    (_, index) => new ChoiceCollector({ logprobs, before: echo[index] }),
-  );
+  const collectors = Array.from({ length: answers }, () => new ChoiceCollector(options));
   const total = new TotalUsage();
   try {
     for await (const said of events) {

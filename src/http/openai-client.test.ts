@@ -88,7 +88,7 @@ test("the official client reads answers to several prompts behind their echo", a
   await using it = await startServer(likely);
   const asked = { model, prompt: ["a ", "b "], n: 2, echo: true };
   const whole = await clientOf(it).completions.create(asked);
-  const expected = ["a choice 0 👋", "a choice 1 👋", "b choice 0 👋", "b choice 1 👋"];
+  const expected = ["a choice 0 👋", "a choice 1 👋", "b choice 2 👋", "b choice 3 👋"];
   expect(whole.choices.map(({ text }) => text)).toEqual(expected);
   const streamed = ["", "", "", ""];
   for await (const { choices } of await clientOf(it).completions.create({ ...asked, stream: true }))

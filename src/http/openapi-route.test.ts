@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { apiKey } from "../config/api-keys.ts";
 import { chatAnswer, completionAnswer, errorAnswer, modelsAnswer } from "../api/openapi/answers.ts";
-import { startServer } from "./testing.ts";
+import { failure } from "../core/errors.ts";
+import { fails, startServer } from "./testing.ts";
 
 interface Document {
   openapi: string;
@@ -28,6 +29,13 @@ test("its schemas have no reference that leads nowhere, and lists tell their ele
   expect(text).not.toContain(":null,");
 });
 
+test("errors that only end a command are no answers", async () => {
+  await using it = await startServer();
+  const text = (await it.server.inject("/openapi.json")).body;
+  expect(text).toContain('"queue_full"');
+  for (const code of ["port_in_use", "open_bind", "model_not_stored"]) expect(text).not.toContain(`"${code}"`);
+});
+
 test("answers are what the document tells", async () => {
   await using it = await startServer();
   const ask = async (url: string, payload: object): Promise<unknown> =>
@@ -38,5 +46,10 @@ test("answers are what the document tells", async () => {
     .parse(await ask("/v1/chat/completions", { messages: [{ role: "user", content: "hi" }], ...over }));
   completionAnswer.strict().parse(await ask("/v1/completions", { prompt: "hi", ...over }));
   errorAnswer.strict().parse(await ask("/v1/completions", {}));
+  const loading = failure("model_loading", { model: "a", loading: { progress: 0.5, etaSeconds: undefined } });
+  await using notYet = await startServer(fails(loading));
+  const answer = await notYet.server.inject({ method: "POST", url: "/v1/completions", payload: { prompt: "hi" } });
+  const strict = errorAnswer.extend({ error: errorAnswer.shape.error.strict() }).strict();
+  expect(strict.parse(answer.json()).error.loading).toEqual({ progress: 0.5, eta_seconds: null });
   modelsAnswer.strict().parse((await it.server.inject("/v1/models")).json());
 });

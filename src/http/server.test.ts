@@ -85,7 +85,7 @@ test.each([
   ],
   ["200,000 arrays in an unknown field", `${user('"a"')},"x":${deep("[", "]")}}`, 400, "unknown_field", "x"],
   ["a __proto__", `${user('"a"')},"__proto__":{"stream":true}}`, 400, "unknown_field", "__proto__"],
-  ["another model", `${user('"a"')},"model":"gpt-9"}`, 404, "model_not_found", null],
+  ["another model", `${user('"a"')},"model":"gpt-9"}`, 404, "model_not_found", "model"],
   ["17 MB", `${user(`"${"a".repeat(17_000_000)}"`)}}`, 413, "payload_too_large", null],
 ])("%s as a body gets an error in OpenAI's shape", async (_name, payload, ...[status, code, param]) => {
   await using it = await startServer();
@@ -162,6 +162,23 @@ test.each([
   expect(answer.headers["x-request-id"]).toMatch(/^req-/);
 });
 
+test("whatever is sent to a route that does not exist, the answer is that it does not", async () => {
+  await using it = await startServer();
+  const bodies = [
+    ["application/json", "{"],
+    ["application/json", `"${"a".repeat(17_000_000)}"`],
+    ["text/plain", "hi"],
+  ] as const;
+  for (const [type, payload] of bodies) {
+    const headers = { "content-type": type };
+    const answer = await it.server.inject({ method: "POST", url: "/v1/nothing?a=1", headers, payload });
+    expect([answer.statusCode, answer.json<ErrorAnswer>().error]).toMatchObject([
+      404,
+      { code: "route_not_found", message: "there is no route POST /v1/nothing" },
+    ]);
+  }
+});
+
 test("models are listed, and retrieved by ids with slashes", async () => {
   const other = new ScriptedBackend(says("I am the other"), "some/other:q4");
   await using it = await startServer(undefined, {
@@ -217,7 +234,7 @@ test("with keys, everything but health asks for one", async () => {
   expect(refused.headers["www-authenticate"]).toBe('Bearer realm="millrace"');
   const wrong = await it.server.inject({ url: "/v1/models", headers: { "x-api-key": "third" } });
   expect(wrong.headers["www-authenticate"]).toBe('Bearer realm="millrace", error="invalid_token"');
-  expect(refused.json<ErrorAnswer>().error).toMatchObject({ type: "authentication_error", code: "invalid_api_key" });
+  expect(refused.json<ErrorAnswer>().error).toMatchObject({ type: "invalid_request_error", code: "invalid_api_key" });
 });
 
 test("an error before the first event has its status, also for a stream; 503 says when to try again", async () => {

@@ -73,13 +73,11 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   allowOrigins(server, settings);
   refuseForeignPages(server, options);
   identify(server, settings);
+  refuseUnknownRoutes(server);
   readJsonBodies(server);
   server.setErrorHandler((thrown, request, reply) => {
     request.record.error = toFailure(thrown, request);
     sendFailure(request.record.error, reply);
-  });
-  server.setNotFoundHandler(({ method, url }) => {
-    throw failure("route_not_found", { method, path: url.split("?")[0]! });
   });
   addHealthRoutes(server, { models, isDraining: () => scopes.draining });
   addPageRoutes(server, options.page);
@@ -91,4 +89,11 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   addEmbeddingRoute(server, { ...options, scopes });
   addTextRoutes(server, { models, scopes });
   return server;
+}
+
+/** Before their bodies are read, which nobody would look at. */
+function refuseUnknownRoutes(server: FastifyInstance): void {
+  server.addHook("onRequest", ({ is404, method, url }, _reply, done) => {
+    done(is404 ? failure("route_not_found", { method, path: url.split("?")[0]! }) : undefined);
+  });
 }

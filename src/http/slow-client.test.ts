@@ -101,3 +101,13 @@ test("a stream that is silent gets comments, which clients skip, and one that is
   const full = await (await fetch(`${lively.url}/v1/completions`, { method: "POST", body, headers })).text();
   expect(full).not.toContain("ping");
 });
+
+test("so does one whose text is held back", async () => {
+  await using it = await startServer(keepsTalking("", 5), { ssePingInterval: 0.1 });
+  const socket = await askAndLookAway(it.port, streamed);
+  let received = "";
+  socket.setEncoding("utf8").on("data", (text: string) => (received += text));
+  socket.resume();
+  await eventually(() => received.includes("\n: ping\n"), 10_000);
+  socket.destroy();
+});

@@ -55,14 +55,19 @@ export class SseResponse {
       "cache-control": "no-cache",
       "x-accel-buffering": "no", // nginx would collect events
     });
-    this.write("");
+    this.#flushSoon(); // the head
     if (patience.pingMs > 0) this.#pingTimer = setInterval(() => this.#ping(), patience.pingMs);
   }
 
   write(events: string): void {
+    if (events === "") return; // to a reader of nothing it is as silent as without
     this.#pingTimer?.refresh();
     this.#pending += events;
     if (this.#pending.length >= flushAt) this.#flush();
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
     if (this.#flushComing) return;
     this.#flushComing = true;
     setImmediate(this.#flush);

@@ -24,7 +24,7 @@ test.each([
   ],
   [
     "/tokenize",
-    { content: "", add_special: true, parse_special: false },
+    { content: "", add_special: true, parse_special: false, with_pieces: false },
     { kind: "tokenize", text: "", addSpecial: true, parseSpecial: false },
     { tokens: [] },
     { tokens: [] },

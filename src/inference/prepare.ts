@@ -1,5 +1,5 @@
 import { failure } from "../core/errors.ts";
-import type { ChatPrompt, GenerationRequest } from "../core/generation.ts";
+import type { ChatPrompt, GenerationRequest, Prompt } from "../core/generation.ts";
 import type { Vocabulary } from "../engine/vocabulary.ts";
 import { renderChat, tokenText } from "./chat-template.ts";
 import { markControlWords } from "./control-words.ts";
@@ -13,25 +13,30 @@ import { checkedIds, fewestTokens } from "./prompt-tokens.ts";
 export function prepareRequest(request: GenerationRequest, vocabulary: Vocabulary, contextLength: number): Int32Array {
   checkBiases(request, vocabulary);
   const tokens = promptTokens(request, vocabulary, contextLength);
+  const field = fieldOf(request.prompt);
   if (tokens.length === 0) {
-    const field = request.prompt.kind === "chat" ? "messages" : "prompt";
     throw failure("invalid_value", { field, value: "empty", accepted: "at least one token" });
   }
   if (tokens.length >= contextLength) {
-    throw failure("context_length_exceeded", { prompt: `${tokens.length}`, limit: contextLength });
+    throw failure("context_length_exceeded", { field, prompt: `${tokens.length}`, limit: contextLength });
   }
   return tokens;
+}
+
+function fieldOf({ kind }: Prompt): string {
+  return kind === "chat" ? "messages" : "prompt";
 }
 
 function promptTokens({ prompt, model }: GenerationRequest, vocabulary: Vocabulary, contextLength: number): Int32Array {
   if (prompt.kind === "tokens") return checkedIds(prompt.ids, vocabulary, "prompt");
   if (prompt.kind === "text") {
     const { text, suffix } = prompt;
-    refuseByBytes(text + (suffix ?? ""), vocabulary, contextLength);
+    refuseByBytes({ field: fieldOf(prompt), text: text + (suffix ?? "") }, vocabulary, contextLength);
     if (suffix !== undefined) return infillPrompt({ text, suffix }, vocabulary, model);
     return vocabulary.tokenize(text, { parseSpecial: false, addSpecial: true });
   }
-  refuseByBytes(prompt.messages.map((message) => message.content).join(""), vocabulary, contextLength);
+  const said = prompt.messages.map((message) => message.content).join("");
+  refuseByBytes({ field: fieldOf(prompt), text: said }, vocabulary, contextLength);
   return chatTokens(prompt, vocabulary, model);
 }
 
@@ -42,11 +47,16 @@ function checkBiases({ sampling }: GenerationRequest, { size }: Vocabulary): voi
   throw failure("invalid_value", { field: `logit_bias.${wrong.token}`, value: `${wrong.bias}`, accepted });
 }
 
-function refuseByBytes(text: string, vocabulary: Vocabulary, contextLength: number): void {
+interface LongText {
+  readonly field: string;
+  readonly text: string;
+}
+
+function refuseByBytes({ field, text }: LongText, vocabulary: Vocabulary, contextLength: number): void {
   if (text.length < contextLength) return;
   const fewest = fewestTokens(text, vocabulary);
   if (fewest >= contextLength) {
-    throw failure("context_length_exceeded", { prompt: `at least ${fewest}`, limit: contextLength });
+    throw failure("context_length_exceeded", { field, prompt: `at least ${fewest}`, limit: contextLength });
   }
 }
 

@@ -84,7 +84,8 @@ describe.each(["llama", "fake"])("the official client against the built server, 
     await expect(client.completions.create({ model, prompt: "word ".repeat(700) })).rejects.toMatchObject({
       status: 400,
       code: "context_length_exceeded",
-      message: expect.stringContaining("512"),
+      param: "prompt",
+      message: expect.stringContaining("this model's maximum context length is 512 tokens"),
     });
     await expect(client.completions.create({ model, prompt: "word ".repeat(200_000) })).rejects.toMatchObject({
       status: 400,

@@ -50,7 +50,7 @@ test("what it cannot do is a 400 that says so", async () => {
   await refused(client.embeddings.create({ model, input: ["short", long] }), {
     code: "context_length_exceeded",
     param: "input[1]",
-    message: "400 'input[1]' has 602 tokens; this model serves at most 512 tokens of context",
+    message: "400 'input[1]' has 602 tokens; this model's maximum context length is 512 tokens",
   });
   await refused(client.embeddings.create({ model, input: Array<string>(2049).fill("a") }), { param: "input" });
   await refused(client.embeddings.create({ model, input: "a", dimensions: 385 }), { param: "dimensions" });

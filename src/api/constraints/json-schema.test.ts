@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { problemOf } from "./check-constraint.ts";
 import { parseJsonSchema } from "./json-schema.ts";
+import { keywordTypes } from "./schema-place.ts";
+import { errorOf } from "../openai/testing.ts";
 
 const anything: unknown = { type: "string" };
 
@@ -80,6 +82,8 @@ test.each<[schema: unknown, field: string]>([
   [{ type: "string", maxLength: 2_000_000 }, "schema.maxLength"],
   [{ $ref: "#/$defs/none" }, "schema.$ref"],
   [{ $ref: "https://example.com/schema" }, "schema.$ref"],
+  [{ $ref: { toString: 1 } }, "schema.$ref"],
+  [{ type: [{ toString: 1, valueOf: 1 }] }, "schema.type"],
   [{ $ref: "#/$defs/a", $defs: { a: { dependentRequired: {} } } }, "schema.$defs.a.dependentRequired"],
   [false, "schema"],
   [{ properties: { a: false } }, "schema.properties.a"],
@@ -101,6 +105,19 @@ test.each<[schema: unknown, field: string]>([
 test("schemas that are deep in each other are refused before they fill the stack", () => {
   expect(() => parseJsonSchema(nested(100_000), "schema")).toThrow("in each other");
 });
+
+test.each(["$ref", "type", "const", "enum", "anyOf", "items", "required", "minimum", "pattern", "format"])(
+  "a value of '%s' that is deep, or that no text can be made of, is refused by name",
+  (keyword) => {
+    const deep: unknown = JSON.parse("[".repeat(200_000) + "]".repeat(200_000));
+    const base = Object.hasOwn(keywordTypes, keyword) ? { type: keywordTypes[keyword] } : {};
+    for (const value of [deep, [deep], [{ toString: 1 }, deep], { toString: 1, a: deep }]) {
+      const refused = errorOf(() => parseJsonSchema({ ...base, [keyword]: value }, "schema"));
+      expect(refused.param).toMatch(/^schema/);
+      expect(refused.message.length).toBeLessThan(300);
+    }
+  },
+);
 
 test("that never ends, or begins with itself, is found out", () => {
   const endless = { type: "object", properties: { a: { $ref: "#" } }, required: ["a"] };

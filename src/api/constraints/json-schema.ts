@@ -5,6 +5,7 @@ import { anyValue, boolean, literal } from "./json-text.ts";
 import { arrayOf, objectOf, stringOf, type SchemaWork } from "./json-types.ts";
 import { numberOf } from "./numbers.ts";
 import {
+  isDeeper,
   isObject,
   isOfType,
   keyword,
@@ -171,12 +172,12 @@ class SchemaCompiler {
     return choice(...schemas.map((schema, index) => this.#compile(schema, `${path}.${index}`)));
   }
 
-  #reference({ schema, path }: Place): Expression {
-    const pointer = schema["$ref"];
+  #reference(place: Place): Expression {
+    const pointer = keyword(place, "$ref", kinds.string)!;
     const target = this.#find(pointer);
     if (target === undefined)
-      throw unsupported(`${path}.$ref`, `'${String(pointer).slice(0, 100)}' is not in this schema`);
-    const steps = String(pointer).slice(1).replaceAll("/", ".");
+      throw unsupported(`${place.path}.$ref`, `'${pointer.slice(0, 100)}' is not in this schema`);
+    const steps = pointer.slice(1).replaceAll("/", ".");
     return this.#rules.named(target, () => this.#compile(target, `${this.#path}${steps}`));
   }
 
@@ -210,11 +211,6 @@ function decode(step: string): string {
   } catch {
     return step;
   }
-}
-
-function isDeeper(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }
 
 /** What was read from JSON may not be what was written there. */

@@ -1,4 +1,5 @@
 import { failure, type MillraceError } from "../../core/errors.ts";
+import { describe } from "../openai/check-body.ts";
 import { mostRepetitions } from "./cursor.ts";
 
 export type Schema = Readonly<Record<string, unknown>>;
@@ -30,9 +31,7 @@ export function keyword<T>(
 ): T | undefined {
   const value = Object.hasOwn(schema, name) ? schema[name] : undefined;
   if (value === undefined || is(value)) return value;
-  const shown =
-    isObject(value) || isList(value) ? "something else" : `${value as string | number | boolean | null}`.slice(0, 60);
-  throw failure("invalid_value", { field: `${path}.${name}`.slice(-longestPath), value: shown, accepted });
+  throw failure("invalid_value", { field: `${path}.${name}`.slice(-longestPath), value: describe(value), accepted });
 }
 
 const isCount = (value: unknown): value is number =>
@@ -89,8 +88,14 @@ export function typesOf(place: Place): readonly JsonType[] | undefined {
   const given = Array.isArray(schema["type"]) ? (schema["type"] as unknown[]) : [schema["type"]];
   const isType = (value: unknown): value is JsonType => jsonTypes.some((type) => type === value);
   if (given.length > 0 && given.every(isType)) return [...new Set(given)];
-  const value = given.map(String).join(", ").slice(0, 60);
+  const value = describe(given.length === 0 ? given : given.find((one) => !isType(one)));
   throw failure("invalid_value", { field: `${path}.type`.slice(-longestPath), value, accepted: jsonTypes.join(", ") });
+}
+
+/** It is more levels deep than so many. */
+export function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }
 
 /** A value is of type `integer` and of type `number` if it is both. */

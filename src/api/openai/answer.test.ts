@@ -40,7 +40,7 @@ test("the streamed text is the text, whatever characters it has", () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: "binary" })), fc.boolean(), (texts, withUsage) => {
       for (const stream of [chatStream, completionStream]) {
-        const chunks = chunksOf(stream(header, { includeUsage: withUsage, logprobs: false, echo: [] }), texts);
+        const chunks = chunksOf(stream(header, { includeUsage: withUsage, logprobs: false }), texts);
         const said = chunks.map(({ choices: [choice] }) => choice?.delta?.content ?? choice?.text ?? "");
         expect(said.join("")).toBe(texts.join(""));
         const last = withUsage ? chunks.pop()! : undefined;
@@ -56,20 +56,20 @@ test("the streamed text is the text, whatever characters it has", () => {
 
 test("chunks say who they are", () => {
   const common = { created: 1_700_000_000, model: 'a "quoted" model' };
-  for (const chunk of chunksOf(chatStream(header, { includeUsage: true, logprobs: false, echo: [] }), ["a"]))
+  for (const chunk of chunksOf(chatStream(header, { includeUsage: true, logprobs: false }), ["a"]))
     expect(chunk).toMatchObject({ ...common, id: "chatcmpl-abc", object: "chat.completion.chunk" });
-  for (const chunk of chunksOf(completionStream(header, { includeUsage: true, logprobs: false, echo: [] }), ["a"]))
+  for (const chunk of chunksOf(completionStream(header, { includeUsage: true, logprobs: false }), ["a"]))
     expect(chunk).toMatchObject({ ...common, id: "cmpl-abc", object: "text_completion" });
 });
 
 test("a text that says nothing makes no chunk", () => {
-  const { event } = chatStream(header, { includeUsage: false, logprobs: false, echo: [] });
+  const { event } = chatStream(header, { includeUsage: false, logprobs: false });
   expect(event({ index: 0, choice: 0, event: { type: "text-delta", text: "", tokens: [1] } })).toBe("");
 });
 
 test("an echo is the first chunk of each completion", () => {
-  const { event } = completionStream(header, { includeUsage: false, logprobs: false, echo: ["a", "b"] });
-  const chunk = event({ index: 1, choice: 0, event: { type: "admitted", promptTokens: [1] } });
+  const { event } = completionStream(header, { includeUsage: false, logprobs: false });
+  const chunk = event({ index: 1, choice: 0, event: { type: "admitted", promptTokens: [1] }, echo: "b" });
   expect((JSON.parse(chunk.slice(6)) as Chunk).choices).toEqual([
     { text: "b", index: 1, logprobs: null, finish_reason: null },
   ]);
@@ -121,7 +121,7 @@ test("a stream's chunks name their choice, and say the logprobs of a collected o
       { token: at, bytes: [...Buffer.from(text)], isControl: false, logprob: -at, begin: at === 0 ? 0 : 3, top: [] },
     ],
   }));
-  const options = { includeUsage: false, logprobs: true, echo: [] };
+  const options = { includeUsage: false, logprobs: true };
   const collector = new ChoiceCollector({ logprobs: true });
   for (const event of events) collector.note({ event });
   collector.note({ event: { type: "finished", reason: "length", usage } });

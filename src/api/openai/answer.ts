@@ -43,16 +43,14 @@ interface WholeChoice {
 
 /** Collects the stream of one choice. */
 export class ChoiceCollector {
-  #text: string;
+  #text = "";
   #reasoning = "";
   #reason: AnswerReason = "stop";
   readonly #calls: WholeCall[] = [];
   readonly #tokens: AnswerLogprobs | undefined;
   readonly #placed: PlacedLogprobs[] = [];
 
-  /** `before`: what stands before the text. */
-  constructor({ logprobs, before = "" }: { readonly logprobs: boolean; readonly before?: string | undefined }) {
-    this.#text = before;
+  constructor({ logprobs }: Pick<StreamOptions, "logprobs">) {
     this.#tokens = logprobs ? new AnswerLogprobs() : undefined;
   }
 
@@ -63,6 +61,7 @@ export class ChoiceCollector {
       const before = this.#calls[index];
       this.#calls[index] = { name: name ?? before!.name, arguments: (before?.arguments ?? "") + more };
     }
+    this.#text += said.echo ?? "";
     if (event.type === "finished") this.#reason = reasonOf(event.reason, said);
     if (event.type !== "text-delta") return;
     this.#text += event.text;
@@ -85,8 +84,6 @@ function reasonOf(reason: FinishReason, { called }: Pick<ChoiceEvent, "called">)
 export interface StreamOptions {
   readonly includeUsage: boolean;
   readonly logprobs: boolean;
-  /** What stands before each text, by index; empty = nothing. Only of completions. */
-  readonly echo: readonly string[];
 }
 
 /** Writes a stream as server-sent events. */
@@ -124,7 +121,7 @@ interface StreamParts {
   /** Opening of every chunk: `{"id":…,"model":…`. */
   readonly head: string;
   /** What a choice says before its first text; "" = nothing. */
-  readonly opening: (index: number) => string;
+  readonly opening: (index: number, echo?: string) => string;
   /** A choice around the JSON of a text and that of its logprobs. */
   readonly choice: (index: number) => readonly [before: string, between: string, after: string];
   readonly logprobs: (tokens: readonly PlacedLogprobs[]) => object;
@@ -179,7 +176,7 @@ export function streamOf(parts: StreamParts, { includeUsage, logprobs }: StreamO
         const thought = reasoning === "" ? "" : framed(parts.reasoning?.(index, reasoning));
         return thought + textChunk(index, event) + (calls === undefined ? "" : framed(parts.calls?.(index, calls)));
       }
-      if (event.type === "admitted") return framed(opening(index));
+      if (event.type === "admitted") return framed(opening(index, said.echo));
       if (event.type === "finished") return framed(silentChoice(index, reasonOf(event.reason, said)));
       return framed(silentChoice(index, null), { prompt_progress: progressObject(event) });
     },

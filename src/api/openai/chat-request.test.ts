@@ -39,7 +39,7 @@ test("what is left out, or null, has OpenAI's defaults", () => {
     },
     prompts: [{ kind: "chat", messages }],
     choices: 1,
-    echo: [],
+    echo: false,
     stream: false,
     includeUsage: false,
     timings: false,
@@ -141,6 +141,22 @@ test("text parts are lines, a developer is the system, a name stays", () => {
       { role: "assistant", content: "" },
     ],
   });
+});
+
+test("an unknown field of a list's element is told as any other", () => {
+  const refusal = (over: object) => errorOf(() => parse({ messages: [{ role: "user", content: "a", ...over }] }));
+  expect(refusal({ mood: 1 }).message).toBe("'messages[0].mood' is not a field of this request");
+  const content = [{ type: "text", text: "a", mood: 1 }];
+  expect(refusal({ content }).message).toBe("'messages[0].content[0].mood' is not a field of this request");
+});
+
+test.each([
+  [{ reasoning: "Hm." }, "Hm."],
+  [{ reasoning: "Hm.", reasoning_content: "Hm?" }, "Hm?"],
+  [{ reasoning: "Hm.", reasoning_content: null }, "Hm."],
+])("thoughts of a message are known by both names: %j", (over, expected) => {
+  const { prompt } = parse({ messages: [{ role: "assistant", content: "a", ...over }] }).request;
+  expect(prompt).toMatchObject({ messages: [{ reasoning_content: expected }] });
 });
 
 test.each([

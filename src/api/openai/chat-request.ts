@@ -41,6 +41,7 @@ const message = objectOf(
     function_call: refused(noFunctions),
     audio: refused(noAudio),
     reasoning_content: text().nullish().describe("what an assistant thought, for templates that show it"),
+    reasoning: text().nullish().describe("another name of `reasoning_content`, which counts where both are"),
     // These two stand empty in answers, which clients send back as they got them:
     refusal: refused("refusals have no place in a chat template"),
     annotations: refused("annotations have no place in a chat template", isEmpty),
@@ -115,7 +116,8 @@ function withSystem(messages: readonly ChatMessage[], system: string | undefined
 
 /** A message of the wire in our words. */
 export function toMessage(said: z.infer<typeof message>, index: number): ChatMessage {
-  const { role, name, reasoning_content: reasoning, tool_calls: calls, tool_call_id: id } = said;
+  const { role, name, tool_calls: calls, tool_call_id: id } = said;
+  const reasoning = said.reasoning_content ?? said.reasoning;
   const field = `messages[${index}]`;
   if (calls && calls.length > 0 && role !== "assistant")
     throw failure("invalid_value", {

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { failure, type MillraceError } from "../../core/errors.ts";
+import { noAdvice } from "./fields.ts";
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
@@ -15,7 +16,10 @@ function toFailure(issue: Issue, body: unknown): MillraceError {
   const field = fieldName(issue.path);
   const value = valueAt(body, issue.path);
   if (issue.code === "unrecognized_keys")
-    return failure("unknown_field", { field: fieldName([...issue.path, issue.keys[0]!]), advice: issue.message });
+    return failure("unknown_field", {
+      field: fieldName([...issue.path, issue.keys[0]!]),
+      advice: issue.message === noAdvice ? "" : issue.message,
+    });
   const problem = refusal(issue);
   if (problem !== undefined) return failure("unsupported_field", { field, problem });
   if (value === undefined) return failure("missing_field", { field, accepted: issue.message });
@@ -32,10 +36,14 @@ function worst(issues: readonly Issue[]): Issue {
   );
 }
 
-/** What went wrong in the one alternative that fitted further than all others; else the union's own issue. */
+/**
+ * What went wrong in the one alternative that fitted further than all others; else the union's own issue. That it is, too,
+ * of an array that is too long: nobody has looked at its elements.
+ */
 function insideUnion(issue: Issue): Issue {
   if (issue.code !== "invalid_union") return issue;
   const found = issue.errors.filter((issues) => issues.length > 0).map((issues) => worst([...issues]));
+  if (found.some(({ code, path }) => code === "too_big" && path.length === 0)) return issue;
   const deepest = Math.max(0, ...found.map((inner) => inner.path.length));
   const [only, ...others] = found.filter((inner) => inner.path.length === deepest);
   if (deepest === 0 || only === undefined || others.length > 0) return issue;

@@ -96,8 +96,8 @@ export interface ParsedRequest {
   readonly prompts: readonly Prompt[];
   /** How many answers to each prompt are wanted. */
   readonly choices: number;
-  /** What stands before the text of each answer, by prompt; empty = nothing. */
-  readonly echo: readonly string[];
+  /** The text of its prompt stands before each answer. */
+  readonly echo: boolean;
   readonly stream: boolean;
   readonly includeUsage: boolean;
   readonly timings: boolean;
@@ -109,7 +109,7 @@ export interface ParsedRequest {
 
 interface Specific {
   readonly prompts: readonly [Prompt, ...Prompt[]];
-  readonly echo?: readonly string[];
+  readonly echo?: boolean;
   readonly maxTokens: number | undefined;
   readonly logprobs: number | undefined;
   readonly serviceTier?: ServiceTier | undefined;
@@ -152,7 +152,7 @@ export function toParsedRequest(fields: CommonFields, specific: Specific, fixed:
     },
     prompts: specific.prompts,
     choices: fields.n ?? 1,
-    echo: specific.echo ?? [],
+    echo: specific.echo ?? false,
     stream,
     includeUsage: fields.stream_options?.include_usage ?? false,
     timings: fields.timings ?? false,

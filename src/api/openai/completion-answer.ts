@@ -30,10 +30,8 @@ export function formatCompletion(header: AnswerHeader, { choices, usage, timings
 export function completionStream(header: AnswerHeader, options: StreamOptions): StreamFormat {
   const parts = {
     head: openJson(common(header)),
-    opening: (index: number) => {
-      const text = options.echo[index];
-      return text === undefined ? "" : JSON.stringify({ text, index, logprobs: null, finish_reason: null });
-    },
+    opening: (index: number, echo?: string) =>
+      echo === undefined ? "" : JSON.stringify({ text: echo, index, logprobs: null, finish_reason: null }),
     choice: (index: number) => ['{"text":', `,"index":${index},"logprobs":`, ',"finish_reason":null}'] as const,
     logprobs: completionLogprobs,
     silentChoice: (index: number, reason: string | null) =>

@@ -34,6 +34,9 @@ test.each([
   [[1, "a"], "invalid_value", "prompt"],
   [[-1], "invalid_value", "prompt"],
   [[[1, 1.5]], "invalid_value", "prompt[0][1]"],
+  // Of too many none is looked at:
+  [Array.from({ length: 129 }, () => [1.5]), "invalid_value", "prompt"],
+  [Array.from({ length: 129 }, () => []), "invalid_value", "prompt"],
 ])("prompt %j is refused", (prompt, code, param) => {
   expect(() => parse({ prompt })).toThrow(expect.objectContaining({ code, param }));
 });
@@ -41,9 +44,9 @@ test.each([
 test.each([
   [{ echo: true, logprobs: 0 }, "echo"],
   [{ echo: true, prompt: ["a", "b"], logprobs: 1 }, "echo"],
-  [{ echo: true, prompt: [1] }, "echo"],
   [{ suffix: "b", prompt: [1] }, "suffix"],
   [{ best_of: 2 }, "best_of"],
+  [{ best_of: 3, n: 2 }, "best_of"],
 ])("%j is refused by name", (over, param) => {
   expect(() => parse({ prompt: "a", ...over })).toThrow(expect.objectContaining({ code: "unsupported_field", param }));
 });
@@ -59,6 +62,11 @@ test("an answer has 16 tokens unless asked otherwise, as OpenAI's", () => {
   expect(parse({ prompt: "a", max_tokens: 500, echo: false, suffix: null, best_of: 1 }).maxTokens).toBe(500);
 });
 
+test("'best_of' asks for nothing if it is 'n'", () => {
+  const answers = (over: object) => parseCompletion({ prompt: "a", ...over }, fixed).choices;
+  expect([{ best_of: 1 }, { best_of: 3, n: 3 }, { best_of: 1, n: 3 }].map(answers)).toEqual([1, 3, 3]);
+});
+
 test("prompts and answers to each are at most 128 answers", () => {
   const ask = (prompts: number, n: number) => parseCompletion({ prompt: Array(prompts).fill("a"), n }, fixed);
   expect([ask(64, 2), ask(1, 128)].map(({ choices }) => choices)).toEqual([2, 128]);
@@ -66,9 +74,14 @@ test("prompts and answers to each are at most 128 answers", () => {
   expect(() => ask(65, 2)).toThrow(expect.objectContaining({ code: "invalid_value", param: "prompt", message }));
 });
 
-test("an echo is the text of each prompt", () => {
-  expect(parseCompletion({ prompt: ["a", "b"], n: 2, echo: true }, fixed).echo).toEqual(["a", "b"]);
-  expect(parseCompletion({ prompt: ["a", "b"], echo: false }, fixed).echo).toEqual([]);
+test("any prompt can be echoed", () => {
+  const echo = (over: object) => parseCompletion({ prompt: "a", ...over }, fixed).echo;
+  expect([echo({ echo: true }), echo({ echo: true, prompt: [[1], [2]] }), echo({ echo: false }), echo({})]).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ]);
 });
 
 test("logprobs are a number of tokens", () => {

@@ -3,26 +3,35 @@ import { failure } from "../../core/errors.ts";
 import type { Prompt } from "../../core/generation.ts";
 import { checkBody } from "./check-body.ts";
 import { commonFields, mostChoices, toParsedRequest, type Fixed, type ParsedRequest } from "./common-fields.ts";
-import { flag, integerFrom, listOf, objectOf, oneOf, refused, text } from "./fields.ts";
+import { flag, integerFrom, listOf, objectOf, text, tokenIdsField } from "./fields.ts";
 import { mostTop } from "./logprobs.ts";
 
 /** OpenAI's default for completions; chat has none. */
 const defaultMaxTokens = 16;
 
-const tokenIds = listOf(integerFrom(0, 2 ** 31 - 1, "a token id"), "an array of token ids");
-const acceptedPrompts = "a string, an array of token ids, or an array of strings or of such arrays";
+const tokenIds = tokenIdsField();
+const acceptedPrompts = `a string, an array of token ids, or an array of up to ${mostChoices} strings or such arrays`;
+const several = { most: mostChoices };
 
 /** Every field that OpenAI documents for completions, and ours. */
 export const completionFields = {
   ...commonFields,
   prompt: z
     .union(
-      [text(), tokenIds, listOf(text(), "an array of strings"), listOf(tokenIds, "an array of arrays of token ids")],
+      [
+        text(),
+        tokenIds,
+        listOf(text(), "an array of strings", several),
+        listOf(tokenIds, "an array of arrays of token ids", several),
+      ],
       acceptedPrompts,
     )
     .describe("what is continued; of an array each element, in its order"),
-  best_of: refused("answers are not ranked, 'n' gives all of them; accepted: 1", oneOf(1)),
-  echo: flag().describe("begin each text with its prompt"),
+  best_of: integerFrom(1, mostChoices).nullish().describe("1, or as many as `n`: answers are not ranked"),
+  max_tokens: commonFields.max_tokens.describe(
+    `most tokens of the answer; left out: ${defaultMaxTokens}. 0, for the prompt alone, is refused`,
+  ),
+  echo: flag().describe("begin each text with its prompt; refused beside `logprobs`, as there are none of a prompt"),
   logprobs: integerFrom(0, mostTop.completion).nullish().describe("of each token and of so many of the likeliest"),
   suffix: text()
     .nullish()
@@ -36,12 +45,22 @@ export function parseCompletion(body: unknown, fixed: Fixed): ParsedRequest {
   const fields = checkBody(completionRequest, body);
   const prompts = withSuffix(toPrompts(fields.prompt), fields.suffix || undefined);
   const choices = fields.n ?? 1;
+  const bestOf = fields.best_of ?? 1;
+  if (bestOf !== 1 && bestOf !== choices)
+    throw failure("unsupported_field", {
+      field: "best_of",
+      problem: "answers are not ranked, 'n' gives all of them; accepted: 1, or the value of 'n'",
+    });
   if (prompts.length * choices > mostChoices) {
     const value = `an array of ${prompts.length}, with ${choices} answers to each`;
     throw failure("invalid_value", { field: "prompt", value, accepted: `up to ${mostChoices} answers in all` });
   }
   const logprobs = fields.logprobs ?? undefined;
-  const echo = fields.echo === true ? echoOf(prompts, logprobs) : [];
+  const echo = fields.echo === true;
+  if (echo && logprobs !== undefined) {
+    const problem = "of the prompt's own tokens there are no probabilities; leave out 'logprobs'";
+    throw failure("unsupported_field", { field: "echo", problem });
+  }
   const maxTokens = fields.max_tokens ?? fixed.defaults.maxTokens ?? defaultMaxTokens;
   return toParsedRequest(fields, { prompts, echo, maxTokens, logprobs }, fixed);
 }
@@ -63,16 +82,4 @@ function withSuffix(prompts: Prompts, suffix: string | undefined): Prompts {
     if (prompt.kind === "text") return { ...prompt, suffix };
     throw failure("unsupported_field", { field: "suffix", problem: "the prompt must be a string" });
   }) as [Prompt, ...Prompt[]];
-}
-
-function echoOf(prompts: readonly Prompt[], logprobs: number | undefined): string[] {
-  const field = "echo";
-  if (logprobs !== undefined) {
-    const problem = "of the prompt's own tokens there are no probabilities; leave out 'logprobs'";
-    throw failure("unsupported_field", { field, problem });
-  }
-  return prompts.map((prompt) => {
-    if (prompt.kind === "text") return prompt.text;
-    throw failure("unsupported_field", { field, problem: "only a prompt that is a string is repeated" });
-  });
 }

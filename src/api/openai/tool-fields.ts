@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { failure } from "../../core/errors.ts";
 import type { Tool, ToolCall } from "../../core/generation.ts";
+import { isDeeper } from "../constraints/schema-place.ts";
 import { toolCalls } from "../constraints/tool-calls.ts";
 import type { CallConstraint } from "./constraint-fields.ts";
 import { choiceOf, flag, listOf, objectOf, text } from "./fields.ts";
@@ -154,9 +155,4 @@ function parse(json: string): unknown {
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isDeeper(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }

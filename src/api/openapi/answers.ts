@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { errorTable, type ErrorCode } from "../../core/errors.ts";
+import { answerCodes } from "../../core/errors.ts";
 
 /*
  * What answers look like, for the OpenAPI document; the tests hold real answers to it. Answers are written by hand, for
@@ -7,14 +7,20 @@ import { errorTable, type ErrorCode } from "../../core/errors.ts";
  */
 
 const count = z.int().min(0);
-const codes = Object.keys(errorTable) as ErrorCode[];
 
 export const errorAnswer = z.object({
   error: z.object({
     message: z.string(),
     type: z.string(),
     param: z.string().nullable().describe("the field at fault"),
-    code: z.enum(codes),
+    code: z.enum(answerCodes),
+    loading: z
+      .object({
+        progress: z.number().min(0).max(1),
+        eta_seconds: z.number().min(0).nullable().describe("null while it cannot be known"),
+      })
+      .optional()
+      .describe("with `model_loading`: how far it is"),
   }),
 });
 

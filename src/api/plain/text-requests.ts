@@ -2,7 +2,7 @@ import type { TextQuestion } from "../../core/text-question.ts";
 import { messagesField, toMessage } from "../openai/chat-request.ts";
 import { checkBody } from "../openai/check-body.ts";
 import { toolFields, toolUseOf } from "../openai/tool-fields.ts";
-import { flag, integerFrom, listOf, objectOf, refused, text } from "../openai/fields.ts";
+import { flag, objectOf, oneOf, refused, text, tokenIdsField } from "../openai/fields.ts";
 
 // llama-server's shapes, and `model` beside them.
 
@@ -18,7 +18,7 @@ export const tokenizeRequest = objectOf(
     content: text(contentAccepted).max(most, contentAccepted).describe("the text"),
     add_special: flag().describe("begin as the model's prompts do; left out: no"),
     parse_special: flag().describe("read the names of control tokens as such; left out: yes"),
-    with_pieces: refused("ask /detokenize for the text of a token"),
+    with_pieces: refused("ask /detokenize for the text of a token; accepted: false", oneOf(false)),
   },
   "a JSON object",
 );
@@ -27,7 +27,7 @@ const tokensAccepted = `an array of up to ${most} token ids`;
 export const detokenizeRequest = objectOf(
   {
     model,
-    tokens: listOf(integerFrom(0, 2 ** 31 - 1, "a token id"), tokensAccepted, { least: 0, most }).describe("token ids"),
+    tokens: tokenIdsField(tokensAccepted, { least: 0, most }).describe("token ids"),
   },
   "a JSON object",
 );

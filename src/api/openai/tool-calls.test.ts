@@ -23,6 +23,18 @@ function readPieces(pieces: readonly string[], reading = both, reason: FinishRea
   return collector.whole;
 }
 
+/** Each token begins with its text, or with the rest of it behind a mark, and they leave no gap. */
+function expectCovered({ text, logprobs }: Pick<ReturnType<typeof readPieces>, "text" | "logprobs">): void {
+  let covered = 0;
+  for (const { begin, bytes } of logprobs!) {
+    const piece = Buffer.from(bytes).toString();
+    expect(begin).toBeLessThanOrEqual(covered);
+    if (piece !== "") expect(piece).toContain(text[begin]);
+    covered = Math.max(covered, begin + piece.length);
+  }
+  expect(covered).toBeGreaterThanOrEqual(text.length);
+}
+
 /** However a text is cut into pieces. */
 function cuts(text: string, check: (pieces: readonly string[]) => void): void {
   fc.assert(
@@ -39,6 +51,8 @@ const rome = '{"name": "weather", "arguments": {"city": "Ro}m\\"e", "days": [1, 
 const now = '{"name": "time", "arguments": {}}';
 const romeCall = { name: "weather", arguments: '{"city": "Ro}m\\"e", "days": [1, {}]}' };
 const nowCall = { name: "time", arguments: "{}" };
+const cityCall = (rest: string) => ({ name: "weather", arguments: `{"city": "Rome"${rest}` });
+const cutRome = '{"name": "weather", "arguments": {"city": "Rome"';
 
 test.each([
   [hermes(rome), "", [romeCall]],
@@ -57,19 +71,29 @@ test.each([
     [{ name: "time", arguments: '{"a": 1}' }],
   ],
   ['<tool_call>{"name": "time"}</tool_call>', "", [nowCall]],
+  // Brackets that are missing, or too many
+  [`<tool_call>\n${cutRome}}\n</tool_call>\nAnd:\n${hermes(now)}`, "\nAnd:", [cityCall("}"), nowCall]],
+  [`<tool_call>\n${cutRome}\n</tool_call>\nI asked.`, "\nI asked.", [cityCall("\n")]],
+  [`<tool_call>\n${cutRome}} and I asked.`, " and I asked.", [cityCall("}")]],
+  [`<tool_call>\n${cutRome}}, "a": {"b": 1}\n</tool_call>\nSo.`, "\nSo.", [cityCall("}")]],
+  [`<tool_call>\n${cutRome}}, "a": "b`, ', "a": "b', [cityCall("}")]],
+  [`${hermes(`${now}}`)}`, "", [nowCall]],
+  [`<tool_call>\n${now}\n</tool_c`, "", [nowCall]],
+  [hermes(`${now}\n${rome}`), "", [nowCall, romeCall]],
+  [`${hermes(now)}</tool_call> ok`, "</tool_call> ok", [nowCall]],
   // Llama 3, Mistral
   ['{"name": "time", "parameters": {}}', "", [nowCall]],
   [' {"type": "function", "name": "time", "parameters": {}}', "", [nowCall]],
   ['{"name": "time", "parameters": {}}; {"name": "time", "parameters": {}}', "", [nowCall, nowCall]],
   [`[${rome}, ${now}]`, "", [romeCall, nowCall]],
+  [`[${rome}]\nDone.`, "\nDone.", [romeCall]],
+  [`${rome}, {"a": 1}`, ', {"a": 1}', [romeCall]],
 ])("%j says %j and calls %j, however it is cut", (text, ...expected) => {
   cuts(text, (pieces) => {
     const it = readPieces(pieces);
     expect([it.text, it.calls]).toEqual(expected);
     expect(it.reason).toBe("tool_calls");
-    for (const { begin, bytes } of it.logprobs!) {
-      if (bytes.length > 0) expect(Buffer.from(bytes).toString()[0]).toBe(it.text[begin]);
-    }
+    expectCovered(it);
   });
 });
 
@@ -84,6 +108,8 @@ test.each([
   '<tool_call>{"name": "time", "arguments": [1]}</tool_call>',
   '<tool_call>{"name": "time", broken}</tool_call> and on',
   '{"name": "Bob", "age": 3}',
+  '{"name": "weather", "temperature": 25, "comment": "sunny"}',
+  '{"name": "time"}',
   '{"answer": {"name": "time", "parameters": {}}}',
   '[{"a": 1}]',
   "[",
@@ -91,7 +117,9 @@ test.each([
   'Say {"name": "time", "parameters": {}}',
 ])("%j calls nothing, and nothing of it is lost", (text) => {
   cuts(text, (pieces) => {
-    expect(readPieces(pieces)).toMatchObject({ text, calls: [], reason: "stop" });
+    const it = readPieces(pieces);
+    expect(it).toMatchObject({ text, calls: [], reason: "stop" });
+    expectCovered(it);
   });
 });
 
@@ -110,7 +138,7 @@ test("calls beyond the most are left out", () => {
   );
 });
 
-test("any text is said as it is, but for its calls; the cuts change nothing", () => {
+test("any text is said as it is, but for its calls, and none is lost beside them; the cuts change nothing", () => {
   const part = fc.constantFrom(
     "<tool_call>",
     "</tool_call>",
@@ -123,9 +151,12 @@ test("any text is said as it is, but for its calls; the cuts change nothing", ()
     "\n",
     "[",
     "]",
-    "a",
+    "ω",
     '{"name"',
+    cutRome,
+    `${cutRome}}`,
   );
+  const count = (text: string) => text.split("ω").length;
   fc.assert(
     fc.property(fc.array(part, { maxLength: 8 }), fc.array(fc.nat(200)), (parts, places) => {
       const text = parts.join("");
@@ -134,6 +165,9 @@ test("any text is said as it is, but for its calls; the cuts change nothing", ()
       const cut = readPieces(all.slice(1).map((end, at) => text.slice(all[at], end)));
       expect({ ...cut, logprobs: [] }).toEqual({ ...whole, logprobs: [] });
       if (whole.calls!.length === 0) expect(whole.text).toBe(text);
+      const calls = whole.calls!.map((call) => call.arguments);
+      expect(count([whole.text, ...calls].join(""))).toBe(count(text));
+      expectCovered(cut);
     }),
     { numRuns: 2000 },
   );

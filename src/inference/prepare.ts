@@ -32,7 +32,7 @@ function promptTokens({ prompt, model }: GenerationRequest, vocabulary: Vocabula
     return vocabulary.tokenize(text, { parseSpecial: false, addSpecial: true });
   }
   refuseByBytes(prompt.messages.map((message) => message.content).join(""), vocabulary, contextLength);
-  return chatTokens(prompt, vocabulary, model);
+  return chatTokens(prompt, vocabulary, { model, contextLength });
 }
 
 function checkBiases({ sampling }: GenerationRequest, { size }: Vocabulary): void {
@@ -54,9 +54,15 @@ function refuseByBytes(text: string, vocabulary: Vocabulary, contextLength: numb
  * The template's control tokens count, those that somebody wrote into a message do not: else a user could forge a
  * system turn. Only a text with such words is tokenized in parts, for a cut may change the tokens beside it.
  */
-function chatTokens(prompt: ChatPrompt, vocabulary: Vocabulary, model: string): Int32Array {
+function chatTokens(
+  prompt: ChatPrompt,
+  vocabulary: Vocabulary,
+  { model, contextLength }: { readonly model: string; readonly contextLength: number },
+): Int32Array {
   const { prompt: marked, mark } = markControlWords(prompt, vocabulary);
   const rendered = renderChat(marked, vocabulary, model);
+  // Beside the messages' text it has tools, calls and thoughts.
+  refuseByBytes(mark === undefined ? rendered : rendered.replaceAll(mark, ""), vocabulary, contextLength);
   const bos = tokenText(vocabulary, vocabulary.bosToken);
   const addSpecial = bos === "" || !rendered.startsWith(bos);
   if (mark === undefined) return vocabulary.tokenize(rendered, { parseSpecial: true, addSpecial });

@@ -170,6 +170,19 @@ test.each([text("x".repeat(1_000_000)), chat(user("x".repeat(1_000_000)))])(
   },
 );
 
+test("nor is one whose tools have too many", () => {
+  const untouched = {
+    ...vocabulary,
+    ...withTemplate(vocabulary.chatTemplate),
+    tokenize: () => expect.fail("tokenized"),
+  };
+  for (const description of ["x".repeat(1_000_000), "<|end|>".repeat(100_000)]) {
+    const tool = { type: "function", function: { name: "a", description, parameters: {} } } as const;
+    const prompt = { kind: "chat", messages: [user("Hi")], tools: [tool] } as const;
+    expect(errorOf(prompt, 2048, untouched).message).toMatch(/at least \d+ tokens/);
+  }
+});
+
 test("a prompt of no tokens is refused by the name of its field", () => {
   const silent: Vocabulary = { ...withTemplate("{{ '' }}"), tokenize: () => new Int32Array(0) };
   expect(errorOf(text(""), 10, silent)).toMatchObject({ code: "invalid_value", param: "prompt" });

@@ -158,7 +158,7 @@ function checkCalls(
   if (choice === "auto" || reason !== "tool_calls") return;
   const calls = callsOf(message);
   expect(message.content).toBeNull();
-  expect(calls.length).toBeLessThanOrEqual(parallel === false ? 1 : 16);
+  expect(calls.length).toBeLessThanOrEqual(parallel === false || typeof choice === "object" ? 1 : 16);
   for (const { name, arguments: written } of calls) {
     if (typeof choice === "object" && "function" in choice) expect(name).toBe(choice.function.name);
     expect([name, written, validators.get(name)!(JSON.parse(written))]).toEqual([name, written, true]);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { MillraceError } from "../core/errors.ts";
-import type { ChatMessage } from "../core/generation.ts";
+import type { ChatMessage, Tool, ToolCall } from "../core/generation.ts";
 import type { Vocabulary } from "../engine/vocabulary.ts";
 import { renderChat } from "./chat-template.ts";
 
@@ -150,4 +150,52 @@ test("a reasoning effort is refused by name where the template knows nothing of 
   expect(render).toThrow(
     "'reasoning_effort' is not supported: the chat template of model 'm' does not let it be chosen",
   );
+});
+
+const weather: Tool = { type: "function", function: { name: "weather", parameters: { type: "object" } } };
+const callIn = (city: string): ToolCall => ({
+  id: city,
+  type: "function",
+  function: { name: "weather", arguments: { city } },
+});
+const called: readonly ChatMessage[] = [
+  { role: "user", content: "Hi" },
+  { role: "assistant", content: "", tool_calls: [callIn("Rome"), callIn("Paris")] },
+  { role: "tool", tool_call_id: "Paris", content: "rainy" },
+  { role: "tool", tool_call_id: "Rome", content: "sunny" },
+  { role: "user", content: "So?" },
+];
+const alternates = `{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}`;
+const instructed =
+  /You may call .*<tools>\n\{"type":"function".*\n<\/tool_call>\n\nHi.*"Rome".*"Paris".*sunny.*rainy.*So\?/s;
+
+test.each([
+  [
+    "Mistral 0.2",
+    `{{ bos_token }}${alternates}{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] + ' [/INST]' }}{% elif message['role'] == 'assistant' %}{{ message['content'] + eos_token}}{% else %}{{ raise_exception('Only user and assistant roles are supported!') }}{% endif %}{% endfor %}`,
+    instructed,
+  ],
+  [
+    "Gemma 2",
+    `{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}${alternates}{{ message['content'] | trim }}{% endfor %}`,
+    instructed,
+  ],
+  [
+    "Llama 3.1",
+    `{%- if tools is not none %}{{- 'Respond in the format {"name": function name, "parameters": dictionary of argument name and its value}.' }}{%- endif %}
+{%- for message in messages %}
+  {%- if not (message.role == 'ipython' or message.role == 'tool' or 'tool_calls' in message) %}{{- message['role'] + ': ' + message['content'] | trim }}
+  {%- elif 'tool_calls' in message %}
+    {%- if not message.tool_calls|length == 1 %}{{- raise_exception("This model only supports single tool-calls at once!") }}{%- endif %}
+    {%- set tool_call = message.tool_calls[0].function %}{{- '{"name": "' + tool_call.name + '", "parameters": ' }}{{- tool_call.arguments | tojson }}{{- "}" }}
+  {%- elif message.role == "tool" %}{{- message.content | tojson }}{%- endif %}
+{%- endfor %}`,
+    /Respond in .*user: Hi\{"name": "weather", "parameters": .*"Rome".*"sunny"\{"name": .*"Paris".*"rainy"user: So\?/s,
+  ],
+])("a conversation with calls is shown in a form that the template does not refuse: %s", (_name, template, shown) => {
+  const prompt = { messages: called, tools: [weather] };
+  expect(renderChat(prompt, vocabularyWith(template), "m")).toMatch(shown);
+  expect(() =>
+    renderChat({ ...prompt, messages: [system, ...called] }, vocabularyWith(alternates + "{% endfor %}"), "m"),
+  ).toThrow(/alternate/);
 });

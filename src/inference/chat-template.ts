@@ -2,7 +2,7 @@ import { Template } from "@huggingface/jinja";
 import { failure } from "../core/errors.ts";
 import type { ChatPrompt, ReasoningEffort } from "../core/generation.ts";
 import type { Vocabulary } from "../engine/vocabulary.ts";
-import { withTools } from "./chat-tools.ts";
+import { toolForms } from "./chat-tools.ts";
 
 const compiled = new WeakMap<Vocabulary, Template>();
 
@@ -14,17 +14,30 @@ export function renderChat(prompt: Omit<ChatPrompt, "kind">, vocabulary: Vocabul
   try {
     const template = compiled.get(vocabulary) ?? new Template(vocabulary.chatTemplate);
     compiled.set(vocabulary, template);
-    return template.render({
+    const fixed = {
       ...steering,
-      ...withTools(prompt, vocabulary.chatTemplate),
       add_generation_prompt: true,
       bos_token: tokenText(vocabulary, vocabulary.bosToken),
       eos_token: tokenText(vocabulary, vocabulary.eosToken),
-    });
+    };
+    return firstAccepted(toolForms(prompt, vocabulary.chatTemplate), (form) => template.render({ ...fixed, ...form }));
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     throw failure("template_failed", { problem: problem.slice(0, 500) }, error);
   }
+}
+
+/** What `render` makes of the first form that it does not refuse; throws what it said of the last. */
+function firstAccepted<Form>(forms: Iterable<Form>, render: (form: Form) => string): string {
+  let refusal: unknown;
+  for (const form of forms) {
+    try {
+      return render(form);
+    } catch (error) {
+      refusal = error;
+    }
+  }
+  throw refusal;
 }
 
 /** What tells a template how long the model is to think. There are two ways, and most templates know neither. */

@@ -1,17 +1,36 @@
-import type { ChatMessage, ChatPrompt, Tool } from "../core/generation.ts";
+import type { ChatMessage, ChatPrompt, Tool, ToolCall } from "../core/generation.ts";
 
 type Conversation = Pick<ChatPrompt, "messages" | "tools">;
 
 /**
- * A conversation with tools as a template can show it: as it is where the template knows tools, and a form of calls that
- * can be read; else in plain messages, with an instruction to call in the form that most models know.
+ * A conversation with tools as a template can show it, in the forms to try until it refuses none: as it is where the template
+ * knows tools, and a form of calls that can be read, the calls of one message together or one by one; else in plain messages,
+ * with an instruction to call in the form that most models know, in the system message or in what the user said first.
  */
-export function withTools({ messages, tools = [] }: Conversation, template: string): Conversation {
+export function* toolForms({ messages, tools = [] }: Conversation, template: string): Generator<Conversation> {
   const hasCalls = messages.some(({ role, tool_calls: calls }) => role === "tool" || calls !== undefined);
-  if (tools.length === 0 && !hasCalls) return { messages };
-  if (knowsTools(template)) return { messages, ...(tools.length > 0 && { tools }) };
-  const plain = inPlainTurns(messages);
-  return { messages: tools.length === 0 ? plain : withInstruction(plain, instruction(tools)) };
+  if (tools.length === 0 && !hasCalls) {
+    yield { messages };
+    return;
+  }
+  const ordered = withResultsInOrder(messages, "together");
+  if (knowsTools(template)) {
+    const known = tools.length > 0 && { tools };
+    yield { messages: ordered, ...known };
+    const hasSeveral = messages.some(({ tool_calls: calls = [] }) => calls.length > 1);
+    if (hasSeveral) yield { messages: withResultsInOrder(messages, "one by one"), ...known };
+  }
+  const plain = inPlainTurns(ordered);
+  if (tools.length === 0) {
+    yield { messages: plain };
+    return;
+  }
+  const text = instruction(tools);
+  yield {
+    messages: plain[0]?.role === "system" ? joined(plain, 0, text) : [{ role: "system", content: text }, ...plain],
+  };
+  const first = plain.findIndex(({ role }) => role === "user");
+  if (first >= 0) yield { messages: joined(plain, first, text) };
 }
 
 /** The template tells of tools, and of calls as Hermes and Qwen or Llama 3 write them. */
@@ -38,24 +57,61 @@ ${call}
 </tool_call>`;
 }
 
-/** In the system message, for not every template takes two. */
-function withInstruction(messages: readonly ChatMessage[], text: string): ChatMessage[] {
-  const [first, ...others] = messages;
-  if (first?.role === "system") return [{ ...first, content: `${first.content}\n\n${text}` }, ...others];
-  return [{ role: "system", content: text }, ...messages];
+/** The instruction joins a message, for not every template takes another: behind a system's text, before a user's. */
+function joined(messages: readonly ChatMessage[], place: number, text: string): ChatMessage[] {
+  const { role, content } = messages[place]!;
+  const parts = role === "system" ? [content, text] : [text, content];
+  return messages.with(place, { ...messages[place]!, content: parts.join("\n\n") });
 }
 
-/** Results of calls are the user's turn: of those that follow each other one, as many templates want the roles in turn. */
+/**
+ * Results follow the message with the calls that they answer, in the order of those; `one by one` each call is a message of its
+ * own, with its result behind it.
+ */
+function withResultsInOrder(messages: readonly ChatMessage[], calls: "together" | "one by one"): ChatMessage[] {
+  const ordered: ChatMessage[] = [];
+  for (let next = 0; next < messages.length;) {
+    const message = messages[next++]!;
+    const made = message.tool_calls ?? [];
+    const begin = next;
+    while (made.length > 0 && messages[next]?.role === "tool") next++;
+    const results = resultsOf(made, messages.slice(begin, next));
+    if (calls === "together" || made.length < 2) ordered.push(message, ...results.flat());
+    else
+      for (const [index, call] of made.entries()) {
+        const own = index === 0 ? message : { role: message.role, content: "" };
+        ordered.push({ ...own, tool_calls: [call] }, ...results[index]!);
+      }
+  }
+  return ordered;
+}
+
+/** By the calls that they answer. Ids may come twice, or be wrong: nothing is lost. */
+function resultsOf(calls: readonly ToolCall[], results: readonly ChatMessage[]): readonly ChatMessage[][] {
+  const found = calls.map((): ChatMessage[] => []);
+  for (const result of results) {
+    const answered = found.filter((_, index) => calls[index]!.id === result.tool_call_id);
+    (answered.find((one) => one.length === 0) ?? answered.at(-1) ?? found.at(-1)!).push(result);
+  }
+  return found;
+}
+
+/** Results of calls are the user's turn, with what the user says beside them: many templates want the roles in turn. */
 function inPlainTurns(messages: readonly ChatMessage[]): ChatMessage[] {
   const turns: ChatMessage[] = [];
   for (const [index, message] of messages.entries()) {
-    if (message.role !== "tool") turns.push(withWrittenCalls(message));
-    else {
-      const before = messages[index - 1]?.role === "tool" ? `${turns.pop()!.content}\n` : "";
-      turns.push({ role: "user", content: `${before}<tool_response>\n${message.content}\n</tool_response>` });
-    }
+    const turn = message.role === "tool" ? asUser(message) : withWrittenCalls(message);
+    const before = turns.at(-1);
+    const isBesideResult = message.role === "tool" || messages[index - 1]?.role === "tool";
+    if (isBesideResult && before?.role === "user" && turn.role === "user")
+      turns[turns.length - 1] = { ...before, content: `${before.content}\n${turn.content}` };
+    else turns.push(turn);
   }
   return turns;
+}
+
+function asUser({ content }: ChatMessage): ChatMessage {
+  return { role: "user", content: `<tool_response>\n${content}\n</tool_response>` };
 }
 
 function withWrittenCalls({ tool_calls: calls = [], content, ...message }: ChatMessage): ChatMessage {

@@ -35,9 +35,9 @@ function promptTokens({ prompt, model }: GenerationRequest, vocabulary: Vocabula
     if (suffix !== undefined) return infillPrompt({ text, suffix }, vocabulary, model);
     return vocabulary.tokenize(text, { parseSpecial: false, addSpecial: true });
   }
-  const said = prompt.messages.map((message) => message.content).join("");
-  refuseByBytes({ field: fieldOf(prompt), text: said }, vocabulary, contextLength);
-  return chatTokens(prompt, vocabulary, model);
+  const field = fieldOf(prompt);
+  refuseByBytes({ field, text: prompt.messages.map((message) => message.content).join("") }, vocabulary, contextLength);
+  return chatTokens(prompt, vocabulary, { model, contextLength });
 }
 
 function checkBiases({ sampling }: GenerationRequest, { size }: Vocabulary): void {
@@ -64,9 +64,16 @@ function refuseByBytes({ field, text }: LongText, vocabulary: Vocabulary, contex
  * The template's control tokens count, those that somebody wrote into a message do not: else a user could forge a
  * system turn. Only a text with such words is tokenized in parts, for a cut may change the tokens beside it.
  */
-function chatTokens(prompt: ChatPrompt, vocabulary: Vocabulary, model: string): Int32Array {
+function chatTokens(
+  prompt: ChatPrompt,
+  vocabulary: Vocabulary,
+  { model, contextLength }: { readonly model: string; readonly contextLength: number },
+): Int32Array {
   const { prompt: marked, mark } = markControlWords(prompt, vocabulary);
   const rendered = renderChat(marked, vocabulary, model);
+  // Beside the messages' text it has tools, calls and thoughts.
+  const text = mark === undefined ? rendered : rendered.replaceAll(mark, "");
+  refuseByBytes({ field: fieldOf(prompt), text }, vocabulary, contextLength);
   const bos = tokenText(vocabulary, vocabulary.bosToken);
   const addSpecial = bos === "" || !rendered.startsWith(bos);
   if (mark === undefined) return vocabulary.tokenize(rendered, { parseSpecial: true, addSpecial });

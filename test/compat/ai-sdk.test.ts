@@ -38,17 +38,14 @@ test("a tool that must be called is called as its schema says, whole and as a st
     ...greedy,
     model: provider("smollm2-135m-instruct"),
     prompt: "What is the weather in Rome?",
-    maxOutputTokens: 800,
+    maxOutputTokens: 100,
     tools: { weather },
     toolChoice: { type: "tool", toolName: "weather" } as const,
   };
   const { toolCalls, finishReason } = await generateText(asked);
   expect(finishReason).toBe("tool-calls");
-  expect(toolCalls.length).toBeGreaterThan(0);
-  for (const call of toolCalls) {
-    expect(call).toMatchObject({ toolName: "weather" });
-    expect(["Rome", "Paris"]).toContain((call.input as { city: string }).city);
-  }
+  expect(toolCalls).toMatchObject([{ toolName: "weather" }]);
+  expect(["Rome", "Paris"]).toContain((toolCalls[0]!.input as { city: string }).city);
   const streamed = await streamText(asked).toolCalls;
   expect(streamed.map(({ input }) => input)).toEqual(toolCalls.map(({ input }) => input));
 });

@@ -11,6 +11,11 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 
 const messages = [{ role: "user", content: "Tell me about rivers." }];
 const chat = "/v1/chat/completions";
+const weather = { type: "function", function: { name: "weather", parameters: { type: "object", properties: {} } } };
+const script = {
+  "weather in Rome": '<tool_call>\n{"name": "weather", "arguments": {"city": "Rome"}}\n</tool_call>',
+  sunny: "Take a hat.",
+};
 const some = { max_tokens: 12, ignore_eos: true };
 /** Each once: a prompt that comes again has more `cached_tokens`. */
 const requests: readonly (readonly [route: string, body: object])[] = [
@@ -36,18 +41,37 @@ async function post({ url }: TestServer, route: string, body: object): Promise<{
 /** All answers, but for what is of their time. */
 async function answers(server: TestServer): Promise<string[]> {
   const texts: string[] = [];
-  for (const [route, body] of requests) {
+  const ask = async (route: string, body: object): Promise<string> => {
     const { status, text } = await post(server, route, body);
     expect({ status, text }).toMatchObject({ status: 200 });
     texts.push(text.replaceAll(/"(?:id|created)":(?:"[^"]*"|\d+),/g, ""));
-  }
+    return text;
+  };
+  for (const [route, body] of requests) await ask(route, body);
+  // An agent sends the call back with the id that it got, another one each time.
+  const asked = { messages: [{ role: "user", content: "How is the weather in Rome?" }], tools: [weather] };
+  const { choices } = JSON.parse(await ask(chat, asked)) as {
+    readonly choices: readonly [{ readonly message: Called }];
+  };
+  const { message } = choices[0];
+  const result = { role: "tool", tool_call_id: message.tool_calls[0].id, content: "sunny" };
+  expect(await ask(chat, { ...asked, messages: [...asked.messages, message, result] })).toContain("Take a hat.");
   return texts;
+}
+
+interface Called {
+  readonly tool_calls: readonly [{ readonly id: string }];
 }
 
 test("what a server answers is recorded, and another one without a model gives the same answers, byte for byte", async () => {
   const config = join(scratch, "millrace.yaml");
   const models = [
-    { name: "talker", engine: "fake", temperature: 0.9, system: "You are a miller." },
+    {
+      name: "talker",
+      engine: `fake?script=${encodeURIComponent(JSON.stringify(script))}`,
+      temperature: 0.9,
+      system: "You are a miller.",
+    },
     { name: "embedder", engine: "fake", pooling: "mean" },
   ];
   writeFileSync(config, JSON.stringify({ models }));
@@ -61,7 +85,7 @@ test("what a server answers is recorded, and another one without a model gives t
   // Of `n`, and of several prompts, each answer is one of its own.
   const kinds = readdirSync(folder).map((name) => name.split("-")[0]!);
   const count = (kind: string) => kinds.filter((one) => one === kind).length;
-  expect(["generate", "embed", "ask", "model"].map(count)).toEqual([10, 2, 2, 2]);
+  expect(["generate", "embed", "ask", "model"].map(count)).toEqual([12, 2, 2, 2]);
   const everything = readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8"));
   expect(everything.join("")).not.toMatch(/s3cret|key-/);
 

@@ -1,5 +1,6 @@
 import type { GenerationEvent, TokenLogprobs, ToolCallDelta } from "../../core/generation.ts";
 import { JsonDepth } from "./json-depth.ts";
+import { endOf } from "./logprobs.ts";
 
 const opening = "<tool_call>";
 const closing = "</tool_call>";
@@ -25,22 +26,22 @@ interface Split {
  * Takes the calls out of one answer, in either of two forms: `<tool_call>{"name": …, "arguments": …}</tool_call>` anywhere
  * (Hermes, Qwen), and an answer that is `{"name": …, "parameters": …}`, or several of them, in a list or not (Llama 3, Mistral).
  * Arguments go out as they come. What turns out to be no call, or one of a function that there is not, stays text: nothing
- * that was held back is lost, but for the blanks around calls.
+ * that was held back is lost, but for blanks, marks and brackets around calls, and further members of a call's object.
  */
 export class CallSplitter {
   readonly #names: ReadonlySet<string>;
-  /** `text`: outside; `object`: perhaps in a call; `arguments`: in those of a call; `tail`: behind them. */
+  /** `text`: outside; `object`: perhaps in a call; `arguments`: in those of a call; `tail`: behind them, or behind it. */
   #state: "text" | "object" | "arguments" | "tail" = "text";
   #held = "";
   /** Where `held` begins in the answer's text, in UTF-16 units; and how much of what lies before it was no text. */
   #at = 0;
   #dropped = 0;
   #calls = 0;
-  /** A call can stand here without marks: nothing was said, or calls alone. */
+  /** A call can stand here without marks: nothing was said. */
   #isBare: boolean;
   /** The call that is read has marks. */
   #isMarked = false;
-  /** What stands before the call that is read, and is no text if it is one. */
+  /** So much stands before the object that is read, with its mark; it is no text if that is a call. */
   #before = 0;
   #depth = new JsonDepth();
   #tokens: TokenLogprobs[] = [];
@@ -92,7 +93,7 @@ export class CallSplitter {
       case "object":
         return this.#readObject(isEnd);
       case "arguments":
-        return this.#readArguments();
+        return this.#readArguments(isEnd);
       case "tail":
     }
     return this.#readTail(isEnd);
@@ -101,43 +102,40 @@ export class CallSplitter {
   #readText(isEnd: boolean): boolean {
     const bare = this.#isBare ? this.#bareStart() : undefined;
     if (bare === "perhaps") {
-      if (isEnd && this.#calls > 0) this.#drop(this.#held.length);
-      else if (isEnd) this.#release(this.#held.length);
+      if (isEnd) this.#release(this.#held.length);
       return false;
     }
-    if (typeof bare === "number") return this.#begin(bare, false);
+    if (bare !== undefined) return this.#begin(bare);
     const mark = this.#held.indexOf(opening);
     if (mark >= 0) {
       const before = this.#held.slice(0, mark).trimEnd();
       if (before !== "") this.#release(before.length);
-      return this.#begin(mark - before.length, true);
+      this.#isMarked = true;
+      return this.#begin(mark - before.length + opening.length);
     }
     const blanksOnly = this.#held.trim() === "";
     if (isEnd && this.#calls > 0 && blanksOnly) this.#drop(this.#held.length);
-    else this.#release(isEnd ? this.#held.length : this.#held.length - startOfMark(this.#held));
+    else this.#release(isEnd ? this.#held.length : textBeforeMark(this.#held));
     return false;
   }
 
   /** How many characters stand before an object that may be a call without marks; undefined = there is none. */
   #bareStart(): number | "perhaps" | undefined {
-    const before = (this.#calls === 0 ? /^\s*(?:\[\s*)?/ : /^[\s,;\]]*/).exec(this.#held)![0].length;
+    const before = /^\s*(?:\[\s*)?/.exec(this.#held)![0].length;
     if (before === this.#held.length) return "perhaps";
     return this.#held[before] === "{" ? before : undefined;
   }
 
-  /** At an object, or the mark of one, behind so many characters. */
-  #begin(before: number, isMarked: boolean): boolean {
-    this.#isMarked = isMarked;
+  /** An object may stand behind so many characters. */
+  #begin(before: number): boolean {
     this.#state = "object";
     this.#before = before;
     return true;
   }
 
   #readObject(isEnd: boolean): boolean {
-    const skipped = this.#before + (this.#isMarked ? opening.length : 0);
-    const rest = this.#held.slice(skipped);
-    const object = rest.trimStart();
-    const begin = skipped + rest.length - object.length;
+    const object = this.#held.slice(this.#before).trimStart();
+    const begin = this.#held.length - object.length;
     const found = header.exec(object);
     if (found !== null) {
       if (!this.#names.has(found[1]!)) return this.#isNoCall();
@@ -164,9 +162,11 @@ export class CallSplitter {
   /** A call that is written in another order, or without arguments. */
   #wholeObject(json: string, begin: number): boolean {
     const call = callIn(json);
-    if (call === undefined || !this.#names.has(call.name)) return this.#isNoCall();
+    // Without marks an object that only has a name may be an answer in JSON.
+    const isCall = call !== undefined && this.#names.has(call.name) && (this.#isMarked || call.hasArguments);
+    if (!isCall) return this.#isNoCall();
     this.#drop(begin + json.length);
-    this.#say(call);
+    this.#say({ name: call.name, arguments: call.arguments });
     this.#calls++;
     this.#depth = new JsonDepth();
     this.#state = "tail";
@@ -181,14 +181,22 @@ export class CallSplitter {
   }
 
   #isNoCall(): boolean {
-    this.#state = "text";
-    this.#release(this.#before + (this.#isMarked ? opening.length : 1));
+    this.#release(this.#before);
+    this.#toText();
     return true;
   }
 
-  #readArguments(): boolean {
-    const length = this.#depth.until(this.#held, 1);
-    const more = this.#held.slice(0, length);
+  #toText(): void {
+    this.#state = "text";
+    this.#isBare = false;
+    this.#isMarked = false;
+  }
+
+  #readArguments(isEnd: boolean): boolean {
+    const sure = this.#held.length - (this.#isMarked && !isEnd ? overlap(this.#held, closing) : 0);
+    const piece = this.#held.slice(0, sure);
+    const length = this.#depth.until(piece, 1, this.#mark);
+    const more = piece.slice(0, length);
     if (more !== "") this.#say({ arguments: more });
     this.#drop(more.length);
     if (length === undefined) return false;
@@ -197,18 +205,32 @@ export class CallSplitter {
     return true;
   }
 
-  /** The rest of the object, and its closing mark. A model that forgets them has made a call all the same. */
+  /** What ends the call that is read, whatever brackets are missing. */
+  get #mark(): string | undefined {
+    return this.#isMarked ? closing : undefined;
+  }
+
+  /** The rest of the object, and its closing mark, or another object. A model that forgets them has made a call all the same. */
   #readTail(isEnd: boolean): boolean {
     if (this.#depth.depth > 0) {
-      const length = this.#depth.until(this.#held, 0);
-      this.#drop(length ?? this.#held.length);
-      if (length === undefined && !isEnd) return false;
+      if (!isEnd && /^\s*(?:,\s*)?$/.test(this.#held)) return false;
+      if (/^\s*,\s*"/.test(this.#held)) {
+        const length = new JsonDepth().until(this.#held, -1, this.#mark);
+        if (length === undefined && !isEnd && this.#held.length <= mostHeld) return false;
+        this.#drop(length ?? 0);
+      }
+      this.#depth = new JsonDepth();
     }
-    const rest = this.#held.trimStart();
-    if (this.#isMarked && !isEnd && rest.length < closing.length && closing.startsWith(rest)) return false;
-    if (this.#isMarked && rest.startsWith(closing)) this.#drop(this.#held.length - rest.length + closing.length);
-    this.#isBare = !this.#isMarked;
-    this.#state = "text";
+    this.#drop(/^(?:\s*[\]}])*/.exec(this.#held)![0].length);
+    const between = /^[\s,;\]}]*/.exec(this.#held)![0].length;
+    const rest = this.#held.slice(between);
+    if (rest.startsWith("{")) return this.#begin(between);
+    const isClosed = this.#isMarked && rest.startsWith(closing);
+    const mayClose = rest === "" || (this.#isMarked && closing.startsWith(rest));
+    if (mayClose && !isClosed && !isEnd) return false;
+    if (isClosed) this.#drop(between + closing.length);
+    else if (mayClose) this.#drop(this.#held.length);
+    this.#toText();
     return true;
   }
 
@@ -218,12 +240,13 @@ export class CallSplitter {
     this.#isBare = false;
     this.#text += this.#held.slice(0, length);
     for (const token of this.#tokensBefore(length))
-      this.#textTokens.push({ ...token, begin: token.begin - this.#dropped });
+      this.#textTokens.push({ ...token, begin: Math.max(token.begin, this.#at) - this.#dropped });
     this.#advance(length);
   }
 
   #drop(length: number): void {
-    this.#tokensBefore(length);
+    const end = this.#at + length;
+    this.#tokens.unshift(...this.#tokensBefore(length).filter((token) => endOf(token) > end));
     this.#dropped += length;
     this.#advance(length);
   }
@@ -241,13 +264,22 @@ export class CallSplitter {
   }
 }
 
+interface WholeCall {
+  readonly name: string;
+  readonly arguments: string;
+  /** They were written. */
+  readonly hasArguments: boolean;
+}
+
 /** A call that is there as a whole; undefined = it is none. */
-function callIn(json: string): { readonly name: string; readonly arguments: string } | undefined {
+function callIn(json: string): WholeCall | undefined {
   const call = parsed(json);
   const name = call?.["name"];
-  const value = call?.["arguments"] ?? call?.["parameters"] ?? {};
+  const given = call?.["arguments"] ?? call?.["parameters"];
+  const value = given ?? {};
   const written = typeof value === "string" ? value : JSON.stringify(value);
-  return typeof name === "string" && parsed(written) !== undefined ? { name, arguments: written } : undefined;
+  if (typeof name !== "string" || parsed(written) === undefined) return undefined;
+  return { name, arguments: written, hasArguments: given !== undefined };
 }
 
 /** A JSON object; undefined of anything else. */
@@ -261,10 +293,14 @@ function parsed(json: string): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
-/** Length of the end of a text that may be the beginning of a call: blanks, and a part of the mark. */
-function startOfMark(text: string): number {
-  let length = Math.min(opening.length - 1, text.length);
-  while (!text.endsWith(opening.slice(0, length))) length--;
-  const before = text.slice(0, text.length - length);
-  return length + before.length - before.trimEnd().length;
+/** How much of a text is no beginning of a call: blanks, and a part of the mark. */
+function textBeforeMark(text: string): number {
+  return text.slice(0, text.length - overlap(text, opening)).trimEnd().length;
+}
+
+/** Length of the end of a text that the mark begins with, and may go on. */
+function overlap(text: string, mark: string): number {
+  let length = Math.min(mark.length - 1, text.length);
+  while (!text.endsWith(mark.slice(0, length))) length--;
+  return length;
 }

@@ -10,9 +10,9 @@ export class JsonDepth {
 
   /**
    * Reads on until a bracket closes that leaves only `depth` of them open: how much of the piece that is, with the bracket.
-   * Undefined = the whole piece was read, and there is none.
+   * Or until `mark` stands outside a string: how much stands before it. Undefined = the whole piece was read, and there is none.
    */
-  until(piece: string, depth: number): number | undefined {
+  until(piece: string, depth: number, mark?: string): number | undefined {
     for (let at = 0; at < piece.length; at++) {
       const character = piece[at]!;
       if (this.#isEscaped) this.#isEscaped = false;
@@ -22,6 +22,7 @@ export class JsonDepth {
       } else if (character === '"') this.#isInString = true;
       else if (character === "{" || character === "[") this.#depth++;
       else if ((character === "}" || character === "]") && --this.#depth <= depth) return at + 1;
+      else if (mark !== undefined && piece.startsWith(mark, at)) return at;
     }
     return undefined;
   }

@@ -35,6 +35,11 @@ export class AnswerLogprobs {
   }
 }
 
+/** Where the text of a token ends in the answer's, in UTF-16 units; about there if it is a part of a character. */
+export function endOf({ begin, bytes, isControl }: TokenLogprobs): number {
+  return isControl ? begin : begin + Buffer.from(bytes).toString().length;
+}
+
 /** Beside the text of a chat's answer, or of a part of it. */
 export function chatLogprobs(tokens: readonly PlacedLogprobs[]): object {
   const content = tokens.map((token) => ({ ...chatToken(token), top_logprobs: token.top.map(chatToken) }));

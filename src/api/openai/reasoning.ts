@@ -1,4 +1,5 @@
 import type { ChoiceEvent, GenerationEvent, TokenLogprobs } from "../../core/generation.ts";
+import { endOf } from "./logprobs.ts";
 
 const opening = "<think>";
 const closing = "</think>";
@@ -35,6 +36,7 @@ class ReasoningSplitter {
   #length = 0;
   /** Where the answer begins in it. */
   #answer = Infinity;
+  /** That may belong to the answer, before it begins. */
   #tokens: readonly TokenLogprobs[] = [];
 
   constructor(isOpen: boolean) {
@@ -74,23 +76,20 @@ class ReasoningSplitter {
     return reasoning;
   }
 
-  /** The answer has no space before it. */
-  #answerOf(delta: Delta): Delta {
-    const { logprobs, ...rest } = delta;
+  /** The answer has no space before it. Its tokens come with its text, whatever event that comes with. */
+  #answerOf({ type, tokens, logprobs }: Delta): Delta {
     if (this.#state === "answers" && this.#answer === Infinity) {
       this.#held = this.#held.trimStart();
       if (this.#held !== "") this.#startAnswer();
     }
-    if (logprobs !== undefined) this.#tokens = [...this.#tokens, ...logprobs];
-    const begun = this.#answer < Infinity;
-    const text = begun ? this.#held : "";
-    const tokens = begun ? this.#tokens.filter(({ begin }) => begin >= this.#answer) : [];
-    if (begun) [this.#held, this.#tokens] = ["", []];
-    return {
-      ...rest,
-      text,
-      ...(logprobs && { logprobs: tokens.map((one) => ({ ...one, begin: one.begin - this.#answer })) }),
-    };
+    const isBegun = this.#answer < Infinity;
+    const from = isBegun ? this.#answer : this.#length - this.#held.length;
+    const kept = [...this.#tokens, ...(logprobs ?? [])].filter((token) => token.begin >= from || endOf(token) > from);
+    this.#tokens = isBegun ? [] : kept;
+    const text = isBegun ? this.#held : "";
+    if (isBegun) this.#held = "";
+    const said = isBegun ? kept.map((token) => ({ ...token, begin: Math.max(token.begin - from, 0) })) : [];
+    return { type, text, tokens, ...((logprobs !== undefined || said.length > 0) && { logprobs: said }) };
   }
 
   /** What is held is its beginning. */

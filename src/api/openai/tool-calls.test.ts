@@ -2,22 +2,21 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ChoiceEvent, FinishReason, GenerationEvent } from "../../core/generation.ts";
 import { ChoiceCollector } from "./answer.ts";
+import { areTokensOf, tokenDeltas } from "./testing.ts";
 import { toolCallReader, type CallReading } from "./tool-calls.ts";
 
 const usage = { promptTokens: 1, cachedTokens: 0, completionTokens: 1 };
 const both: CallReading = { names: new Set(["weather", "time"]), most: Infinity, marksOnly: false };
 
 /** What a reader makes of pieces, each a token. */
-function readPieces(pieces: readonly string[], reading = both, reason: FinishReason = "stop") {
-  let begin = 0;
-  const deltas = pieces.map((text, token): GenerationEvent => {
-    const logprob = { token, bytes: [...Buffer.from(text)], isControl: false, logprob: -1, begin, top: [] };
-    begin += text.length;
-    return { type: "text-delta", text, tokens: [token], logprobs: [logprob] };
-  });
+function readPieces(
+  pieces: readonly string[],
+  reading = both,
+  { reason = "stop", late = 0 }: { readonly reason?: FinishReason; readonly late?: number } = {},
+) {
   const read = toolCallReader(reading);
   const collector = new ChoiceCollector({ logprobs: true });
-  const events: GenerationEvent[] = [...deltas, { type: "finished", reason, usage }];
+  const events: GenerationEvent[] = [...tokenDeltas(pieces, late), { type: "finished", reason, usage }];
   const said = events.flatMap((event): readonly ChoiceEvent[] => read({ index: 0, choice: 0, event }));
   for (const one of said) collector.note(one);
   return collector.whole;
@@ -39,6 +38,8 @@ const rome = '{"name": "weather", "arguments": {"city": "Ro}m\\"e", "days": [1, 
 const now = '{"name": "time", "arguments": {}}';
 const romeCall = { name: "weather", arguments: '{"city": "Ro}m\\"e", "days": [1, {}]}' };
 const nowCall = { name: "time", arguments: "{}" };
+const cityCall = (rest: string) => ({ name: "weather", arguments: `{"city": "Rome"${rest}` });
+const cutRome = '{"name": "weather", "arguments": {"city": "Rome"';
 
 test.each([
   [hermes(rome), "", [romeCall]],
@@ -57,19 +58,29 @@ test.each([
     [{ name: "time", arguments: '{"a": 1}' }],
   ],
   ['<tool_call>{"name": "time"}</tool_call>', "", [nowCall]],
+  // Brackets that are missing, or too many
+  [`<tool_call>\n${cutRome}}\n</tool_call>\nAnd:\n${hermes(now)}`, "\nAnd:", [cityCall("}"), nowCall]],
+  [`<tool_call>\n${cutRome}\n</tool_call>\nI asked.`, "\nI asked.", [cityCall("\n")]],
+  [`<tool_call>\n${cutRome}} and I asked.`, " and I asked.", [cityCall("}")]],
+  [`<tool_call>\n${cutRome}}, "a": {"b": 1}\n</tool_call>\nSo.`, "\nSo.", [cityCall("}")]],
+  [`<tool_call>\n${cutRome}}, "a": "b`, ', "a": "b', [cityCall("}")]],
+  [hermes(`${now}}`), "", [nowCall]],
+  [`<tool_call>\n${now}\n</tool_c`, "", [nowCall]],
+  [hermes(`${now}\n${rome}`), "", [nowCall, romeCall]],
+  [`${hermes(now)}</tool_call> ok`, "</tool_call> ok", [nowCall]],
   // Llama 3, Mistral
   ['{"name": "time", "parameters": {}}', "", [nowCall]],
   [' {"type": "function", "name": "time", "parameters": {}}', "", [nowCall]],
   ['{"name": "time", "parameters": {}}; {"name": "time", "parameters": {}}', "", [nowCall, nowCall]],
   [`[${rome}, ${now}]`, "", [romeCall, nowCall]],
+  [`[${rome}]\nDone.`, "\nDone.", [romeCall]],
+  [`${rome}, {"a": 1}`, ', {"a": 1}', [romeCall]],
 ])("%j says %j and calls %j, however it is cut", (text, ...expected) => {
   cuts(text, (pieces) => {
     const it = readPieces(pieces);
     expect([it.text, it.calls]).toEqual(expected);
     expect(it.reason).toBe("tool_calls");
-    for (const { begin, bytes } of it.logprobs!) {
-      if (bytes.length > 0) expect(Buffer.from(bytes).toString()[0]).toBe(it.text[begin]);
-    }
+    expect(areTokensOf(it.text, it.logprobs!)).toBe(true);
   });
 });
 
@@ -84,6 +95,8 @@ test.each([
   '<tool_call>{"name": "time", "arguments": [1]}</tool_call>',
   '<tool_call>{"name": "time", broken}</tool_call> and on',
   '{"name": "Bob", "age": 3}',
+  '{"name": "weather", "temperature": 25, "comment": "sunny"}',
+  '{"name": "time"}',
   '{"answer": {"name": "time", "parameters": {}}}',
   '[{"a": 1}]',
   "[",
@@ -91,7 +104,9 @@ test.each([
   'Say {"name": "time", "parameters": {}}',
 ])("%j calls nothing, and nothing of it is lost", (text) => {
   cuts(text, (pieces) => {
-    expect(readPieces(pieces)).toMatchObject({ text, calls: [], reason: "stop" });
+    const it = readPieces(pieces);
+    expect(it).toMatchObject({ text, calls: [], reason: "stop" });
+    expect(areTokensOf(it.text, it.logprobs!)).toBe(true);
   });
 });
 
@@ -99,7 +114,7 @@ test("of a call that is cut off the arguments are, and the reason tells", () => 
   const text = '<tool_call>\n{"name": "weather", "arguments": {"city": "Ro';
   cuts(text, (pieces) => {
     const cut = { text: "", calls: [{ name: "weather", arguments: '{"city": "Ro' }] };
-    expect(readPieces(pieces, both, "length")).toMatchObject({ ...cut, reason: "length" });
+    expect(readPieces(pieces, both, { reason: "length" })).toMatchObject({ ...cut, reason: "length" });
     expect(readPieces(pieces)).toMatchObject({ ...cut, reason: "stop" });
   });
 });
@@ -110,7 +125,7 @@ test("calls beyond the most are left out", () => {
   );
 });
 
-test("any text is said as it is, but for its calls; the cuts change nothing", () => {
+test("any text is said as it is, but for its calls, and none is lost beside them; the cuts change nothing", () => {
   const part = fc.constantFrom(
     "<tool_call>",
     "</tool_call>",
@@ -123,17 +138,24 @@ test("any text is said as it is, but for its calls; the cuts change nothing", ()
     "\n",
     "[",
     "]",
-    "a",
+    "ω",
     '{"name"',
+    cutRome,
+    `${cutRome}}`,
   );
+  const count = (text: string) => text.split("ω").length;
   fc.assert(
-    fc.property(fc.array(part, { maxLength: 8 }), fc.array(fc.nat(200)), (parts, places) => {
+    fc.property(fc.array(part, { maxLength: 8 }), fc.array(fc.nat(200)), fc.nat(9), (parts, places, late) => {
       const text = parts.join("");
       const all = [0, ...places.filter((at) => at < text.length).toSorted((a, b) => a - b), text.length];
       const whole = readPieces([text]);
-      const cut = readPieces(all.slice(1).map((end, at) => text.slice(all[at], end)));
+      const pieces = all.slice(1).map((end, at) => text.slice(all[at], end));
+      const cut = readPieces(pieces, both, { late });
       expect({ ...cut, logprobs: [] }).toEqual({ ...whole, logprobs: [] });
       if (whole.calls!.length === 0) expect(whole.text).toBe(text);
+      const calls = whole.calls!.map((call) => call.arguments);
+      expect(count([whole.text, ...calls].join(""))).toBe(count(text));
+      expect(areTokensOf(cut.text, cut.logprobs!)).toBe(true);
     }),
     { numRuns: 2000 },
   );

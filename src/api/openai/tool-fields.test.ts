@@ -17,14 +17,16 @@ test("tools arrive as templates know them; calls are read unless none are wanted
   expect(parse({ tools: [weather], tool_choice: "none" })).toEqual(parse({}));
 });
 
-test.each(["required", { type: "function", function: { name: "weather" } }])(
-  "%j keeps the answer to calls",
-  (choice) => {
-    const { request, calls } = parse({ tools: [weather], tool_choice: choice });
-    expect(request.constraint).toBeDefined();
-    expect(calls!.most).toBe(Infinity);
-  },
-);
+test.each([
+  ["required", {}, Infinity],
+  ["required", { parallel_tool_calls: false }, 1],
+  [{ type: "function", function: { name: "weather" } }, {}, 1],
+  [{ type: "function", function: { name: "weather" } }, { parallel_tool_calls: true }, 1],
+])("%j with %j keeps the answer to calls, at most %d", (choice, over, most) => {
+  const { request, calls } = parse({ tools: [weather], tool_choice: choice, ...over });
+  expect(request.constraint).toBeDefined();
+  expect(calls!.most).toBe(most);
+});
 
 test("calls and their results are part of a conversation", () => {
   const assistant = {

@@ -52,7 +52,7 @@ export const toolFields = {
     .union([z.enum(["none", "auto", "required"], choiceAccepted), named], choiceAccepted)
     .nullish()
     .describe("whether it must call one, or which"),
-  parallel_tool_calls: flag().describe("it may call several at once; left out: yes"),
+  parallel_tool_calls: flag().describe("it may call several at once; left out: yes, but of a function that is named"),
 };
 
 /** Of an assistant's message: what it called, as answers have it. */
@@ -96,6 +96,7 @@ export function toolUseOf({
       ? [{ name: own, parameters: parameters ?? undefined, strict: strict === true, path }]
       : [];
   });
+  const isParallel = name === undefined && parallel !== false;
   const isRequired = choice === "required" || name !== undefined;
   if (isRequired && callable.length === 0) {
     const value = name === undefined ? '"required"' : JSON.stringify(name.slice(0, 64));
@@ -109,10 +110,10 @@ export function toolUseOf({
   if (given.length === 0 || choice === "none") return undefined;
   return {
     tools: given.map(toTool),
-    calls: { names: new Set(given.map((one) => one.function.name)), most: parallel === false ? 1 : Infinity },
+    calls: { names: new Set(given.map((one) => one.function.name)), most: isParallel ? Infinity : 1 },
     constraint: {
       isRequired,
-      parse: (instead) => toolCalls({ tools: callable, parallel: parallel ?? true, instead }),
+      parse: (instead) => toolCalls({ tools: callable, parallel: isParallel, instead }),
     },
   };
 }

@@ -1,4 +1,9 @@
 import { createHash } from "node:crypto";
+import type { EmbeddingRequest } from "../../core/embedding.ts";
+import type { ChatMessage, GenerationRequest } from "../../core/generation.ts";
+import type { TextQuestion } from "../../core/text-question.ts";
+
+export type Asked = GenerationRequest | EmbeddingRequest | TextQuestion;
 
 /** What a model was asked, as far as it decides the answer. */
 export interface Question {
@@ -10,10 +15,31 @@ export interface Question {
 /** Who asks, how urgently, and how long it may take do not decide what is answered. */
 const undecisive: readonly string[] = ["id", "tenant", "lane", "timeoutMs"];
 
-/** `asked` is a `GenerationRequest`, an `EmbeddingRequest` or a `TextQuestion`. */
-export function questionOf(kind: Question["kind"], model: string, asked: object): Question {
-  const fields = Object.entries(asked).filter(([name, value]) => value !== undefined && !undecisive.includes(name));
+export function questionOf(kind: Question["kind"], model: string, asked: Asked): Question {
+  const all = Object.entries(withPlainIds(asked));
+  const fields = all.filter(([name, value]) => value !== undefined && !undecisive.includes(name));
   return { kind, asked: { model, ...Object.fromEntries(fields) } };
+}
+
+function withPlainIds(asked: Asked): Asked {
+  if ("messages" in asked) return { ...asked, messages: plainIds(asked.messages) };
+  if (!("prompt" in asked) || asked.prompt.kind !== "chat") return asked;
+  return { ...asked, prompt: { ...asked.prompt, messages: plainIds(asked.prompt.messages) } };
+}
+
+/** Calls are named in the order in which they appear: each answer makes new ids, and clients send them back in conversations. */
+function plainIds(messages: readonly ChatMessage[]): ChatMessage[] {
+  const names = new Map<string, string>();
+  const named = (id: string): string => {
+    const name = names.get(id) ?? `call_${names.size + 1}`;
+    names.set(id, name);
+    return name;
+  };
+  return messages.map(({ tool_calls: calls, tool_call_id: id, ...message }) => ({
+    ...message,
+    ...(calls && { tool_calls: calls.map((call) => ({ ...call, id: named(call.id) })) }),
+    ...(id !== undefined && { tool_call_id: named(id) }),
+  }));
 }
 
 /** The name of the file that holds the answer. The same question has the same name, in whatever order its fields stand. */

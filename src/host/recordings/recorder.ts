@@ -8,7 +8,7 @@ import type { TextQuestion, TextReply } from "../../core/text-question.ts";
 import type { EngineInfo } from "../../engine/engine.ts";
 import type { Lease } from "../leased-stream.ts";
 import type { Engines } from "../replicas.ts";
-import { questionOf, type Question } from "./question.ts";
+import { questionOf, type Asked, type Question } from "./question.ts";
 import { RecordingFolder, type ModelFacts, type Reply } from "./recording-folder.ts";
 
 type RecordedModel = Omit<ModelFacts, "place" | "info">;
@@ -131,7 +131,7 @@ class RecordedBackend {
     return reply;
   }
 
-  async #write(kind: Question["kind"], asked: object, replies: readonly Reply<object>[]): Promise<void> {
+  async #write(kind: Question["kind"], asked: Asked, replies: readonly Reply<object>[]): Promise<void> {
     const { model, recorder } = this.#recording;
     await recorder.write(questionOf(kind, model.id, asked), replies);
   }

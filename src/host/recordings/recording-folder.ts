@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { failure } from "../../core/errors.ts";
@@ -14,6 +14,13 @@ import { fileNameOf, sumOf, type Question } from "./question.ts";
 export interface Reply<T> {
   readonly ms: number;
   readonly reply: T;
+}
+
+/** What can be said to a question. */
+export interface Sayable<T> {
+  readonly schema: z.ZodType<T>;
+  /** Nothing is said behind it. */
+  readonly isEnd: (reply: T) => boolean;
 }
 
 /** What requests must know of a recorded model, beside its answers. */
@@ -80,14 +87,21 @@ export class RecordingFolder {
     await this.#write(fileNameOf(question), lines.join(""));
   }
 
-  /** What was said to the same question. Throws `not_recorded`, or `invalid_recording` when it does not fit `schema`. */
-  async read<T>(question: Question, schema: z.ZodType<T>): Promise<readonly Reply<T>[]> {
+  /**
+   * What was said to the same question, with its end. Throws `not_recorded`, or `invalid_recording` when that cannot be
+   * said to it, or the end is missing.
+   */
+  async read<T>(question: Question, { schema, isEnd }: Sayable<T>): Promise<readonly [...Reply<T>[], Reply<T>]> {
     const name = fileNameOf(question);
     const text = await readFile(join(this.path, name), "utf8").catch(() => undefined);
     if (text === undefined) throw await this.#notRecorded(question);
     const [, ...lines] = text.trimEnd().split("\n");
     const replySchema = z.object({ ms: z.number().nonnegative(), reply: schema });
-    return lines.map((line, index) => this.#parse(replySchema, line, `${name}:${index + 2}`));
+    const replies = lines.map((line, index) => this.#parse(replySchema, line, `${name}:${index + 2}`));
+    const last = replies.pop();
+    if (last !== undefined && isEnd(last.reply)) return [...replies, last];
+    const file = join(this.path, `${name}:${lines.length + 2}`);
+    throw failure("invalid_recording", { file, problem: "the answer's end is missing" });
   }
 
   async writeModel(facts: ModelFacts): Promise<void> {
@@ -113,7 +127,12 @@ export class RecordingFolder {
 
   async #notRecorded(question: Question): Promise<Error> {
     const names = (await readdir(this.path)).filter((name) => name.startsWith(`${question.kind}-`));
-    const others = await Promise.all(names.map(async (file) => ({ file, question: await this.#questionIn(file) })));
+    const others: { readonly file: string; readonly question: Question }[] = [];
+    // One by one: there may be thousands.
+    for (const file of names.filter((name) => name.endsWith(".jsonl"))) {
+      const other = await this.#questionIn(file);
+      if (other !== undefined) others.push({ file, question: other });
+    }
     const closest = closestOf(question, others);
     const help =
       closest === undefined
@@ -122,9 +141,17 @@ export class RecordingFolder {
     return failure("not_recorded", { asked: excerptOf(question), folder: this.path, help });
   }
 
-  async #questionIn(name: string): Promise<Question> {
-    const text = await readFile(join(this.path, name), "utf8");
-    return this.#parse(questionSchema, text.slice(0, text.indexOf("\n")), `${name}:1`);
+  /** Undefined = the file cannot be read. Whoever asks its question is told why. */
+  async #questionIn(name: string): Promise<Question | undefined> {
+    const file = await open(join(this.path, name)).catch(() => undefined);
+    try {
+      for await (const line of file?.readLines() ?? []) return this.#parse(questionSchema, line, `${name}:1`);
+    } catch {
+      return undefined;
+    } finally {
+      await file?.close();
+    }
+    return undefined;
   }
 
   async #write(name: string, text: string): Promise<void> {

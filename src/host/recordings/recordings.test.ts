@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { loadConfig } from "../../config/load-config.ts";
 import type { EmbeddingRequest } from "../../core/embedding.ts";
 import { failure } from "../../core/errors.ts";
-import type { GenerationEvent, GenerationRequest } from "../../core/generation.ts";
+import type { ChatMessage, GenerationEvent, GenerationRequest } from "../../core/generation.ts";
 import type { EngineInfo } from "../../engine/engine.ts";
 import { someSampling } from "../../inference/testing.ts";
 import type { Lease } from "../leased-stream.ts";
@@ -257,6 +257,28 @@ test("with its timing it comes when it came then, within the request's timeout",
   expect(events).toEqual(answer.slice(0, 2));
 });
 
+test("ids of calls, which each answer makes anew, do not decide; which call a result answers does", async () => {
+  const call = (id: string) =>
+    ({ id, type: "function", function: { name: "weather", arguments: { city: "Rome" } } }) as const;
+  const asking = (first: string, second: string, answered = [first, second]) => {
+    const messages: readonly ChatMessage[] = [
+      { role: "user", content: "The weather?" },
+      { role: "assistant", content: "", tool_calls: [call(first), call(second)] },
+      ...answered.map((id) => ({ role: "tool", content: "sunny", tool_call_id: id })),
+    ];
+    return { messages, request: aRequest({ prompt: { kind: "chat", messages } }) };
+  };
+  const backend = await recorded(saying(answer));
+  const { messages, request } = asking("call_9_0", "call_7_1");
+  await collect(backend, request);
+  await backend.ask({ kind: "render", model: "toy", messages }, never);
+  const other = asking("b", "a");
+  expect(await collect(replayed(), other.request)).toEqual(answer);
+  expect(await replayed().ask({ kind: "render", model: "toy", messages: other.messages }, never)).toBeDefined();
+  const turned = asking("a", "b", ["b", "a"]);
+  await expect(collect(replayed(), turned.request)).rejects.toMatchObject({ code: "not_recorded" });
+});
+
 test("a damaged recording is an error that names its line", async () => {
   await collect(await recorded(saying(answer)), aRequest());
   const file = join(path, files()[0]!);
@@ -268,6 +290,28 @@ test("a damaged recording is an error that names its line", async () => {
       message: expect.stringMatching(/generate-\w+\.jsonl:3 is not a recording: /),
     });
   }
+  for (const count of [0, 1, 4]) {
+    writeFileSync(file, lines.slice(0, count).join("\n"));
+    await expect(collect(replayed(), aRequest())).rejects.toMatchObject({
+      code: "invalid_recording",
+      message: expect.stringMatching(
+        new RegExp(`\\.jsonl:${Math.max(count, 1) + 1} is not a .*: the answer's end is missing`),
+      ),
+    });
+  }
+});
+
+test("files that are no recordings do not stand in the way of others", async () => {
+  await collect(await recorded(saying(answer)), aRequest({ maxTokens: 5 }));
+  const [file] = files();
+  writeFileSync(join(path, `${file!}~`), "a backup");
+  writeFileSync(join(path, "generate-0.jsonl"), "");
+  writeFileSync(join(path, "generate-1.jsonl"), "{");
+  mkdirSync(join(path, "generate-2.jsonl"));
+  await expect(collect(replayed(), aRequest())).rejects.toMatchObject({
+    code: "not_recorded",
+    message: expect.stringContaining(`the closest recording, ${file!}, has another maxTokens`),
+  });
 });
 
 test("the models of a replay are the recorded ones, in the order that they had", async () => {

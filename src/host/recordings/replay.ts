@@ -10,10 +10,15 @@ import type { EngineInfo } from "../../engine/engine.ts";
 import type { Lease } from "../leased-stream.ts";
 import { generationEventSchema, textReplySchema } from "../message-schemas.ts";
 import type { Engines } from "../replicas.ts";
-import { questionOf, type Question } from "./question.ts";
-import type { ModelFacts, RecordingFolder, Reply } from "./recording-folder.ts";
+import { questionOf, type Asked, type Question } from "./question.ts";
+import type { ModelFacts, RecordingFolder, Reply, Sayable } from "./recording-folder.ts";
 
 const embeddingsSchema = z.object({ vectors: z.array(z.string()), promptTokens: z.int().nonnegative() });
+
+const events: Sayable<GenerationEvent> = {
+  schema: generationEventSchema,
+  isEnd: ({ type }) => type === "finished",
+};
 
 export interface ReplayOptions {
   readonly folder: RecordingFolder;
@@ -60,7 +65,7 @@ export class Replay implements Engines {
     const asking = { begun: systemClock.now(), timeoutMs, signal };
     if (this.info.dimensions !== undefined) throw failure("only_embeddings", { model: this.#model.id });
     if (prompt.kind === "chat") this.#assertChatTemplate();
-    for (const event of await this.#find("generate", request, generationEventSchema)) {
+    for (const event of await this.#find("generate", request, events)) {
       await this.#until(event, asking);
       yield event.reply;
     }
@@ -86,18 +91,18 @@ export class Replay implements Engines {
     if (!hasChatTemplate) throw failure("no_chat_template", { model: id });
   }
 
-  async #find<T>(kind: Question["kind"], asked: object, schema: z.ZodType<T>): Promise<readonly Reply<T>[]> {
-    return await this.#options.folder.read(questionOf(kind, this.#model.id, asked), schema);
+  async #find<T>(kind: Question["kind"], asked: Asked, sayable: Sayable<T>) {
+    return await this.#options.folder.read(questionOf(kind, this.#model.id, asked), sayable);
   }
 
   async #one<T>(
     kind: Question["kind"],
-    asked: object,
+    asked: Asked,
     { schema, asking }: { readonly schema: z.ZodType<T>; readonly asking: Asking },
   ): Promise<T> {
-    const [only] = await this.#find(kind, asked, schema);
-    await this.#until(only!, asking);
-    return only!.reply;
+    const [only] = await this.#find(kind, asked, { schema, isEnd: () => true });
+    await this.#until(only, asking);
+    return only.reply;
   }
 
   /** Resolves when it is time to say it. */

@@ -32,10 +32,14 @@ function worst(issues: readonly Issue[]): Issue {
   );
 }
 
-/** What went wrong in the one alternative that fitted further than all others; else the union's own issue. */
+/**
+ * What went wrong in the one alternative that fitted further than all others; else the union's own issue. That it is, too,
+ * of an array that is too long: nobody has looked at its elements.
+ */
 function insideUnion(issue: Issue): Issue {
   if (issue.code !== "invalid_union") return issue;
   const found = issue.errors.filter((issues) => issues.length > 0).map((issues) => worst([...issues]));
+  if (found.some(({ code, path }) => code === "too_big" && path.length === 0)) return issue;
   const deepest = Math.max(0, ...found.map((inner) => inner.path.length));
   const [only, ...others] = found.filter((inner) => inner.path.length === deepest);
   if (deepest === 0 || only === undefined || others.length > 0) return issue;

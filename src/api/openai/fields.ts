@@ -53,7 +53,10 @@ function advice(key: string | undefined, known: readonly string[]): string {
   return meant === undefined ? "" : `; did you mean '${meant}'?`;
 }
 
-/** An array. Stops at the first bad element: a body of millions of them must not become millions of issues. */
+/**
+ * An array. Stops at the first bad element: a body of millions of them must not become millions of issues. Each element is a
+ * parse of its own, so `most` is to be given wherever millions would fit.
+ */
 export function listOf<T>(element: z.ZodType<T>, accepted: string, { least = 1, most = Infinity } = {}) {
   const atLeast = z.array(z.unknown(), accepted).min(least, accepted);
   return (most === Infinity ? atLeast : atLeast.max(most, accepted))
@@ -71,6 +74,27 @@ export function listOf<T>(element: z.ZodType<T>, accepted: string, { least = 1, 
       return parsed;
     })
     .register(listElements, { element });
+}
+
+const tokenId = integerFrom(0, 2 ** 31 - 1, "a token id");
+
+/** An array of token ids. One plain loop checks them: a body has room for millions. */
+export function tokenIdsField(accepted = "an array of token ids", { least = 1, most = Infinity } = {}) {
+  const atLeast = z.array(z.unknown(), accepted).min(least, accepted);
+  return (most === Infinity ? atLeast : atLeast.max(most, accepted))
+    .transform((ids, context): number[] => {
+      const wrong = ids.findIndex((id) => !isTokenId(id));
+      if (wrong < 0) return ids as number[];
+      for (const issue of tokenId.safeParse(ids[wrong]).error!.issues)
+        context.issues.push({ ...issue, input: ids[wrong], path: [wrong] } as z.core.$ZodRawIssue);
+      return z.NEVER;
+    })
+    .register(listElements, { element: tokenId });
+}
+
+/** What `tokenId` accepts, for less than a parse. */
+function isTokenId(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31;
 }
 
 /** A field without meaning for a local model: accepted, whatever it is, and ignored. */

@@ -2,7 +2,7 @@ import type { TextQuestion } from "../../core/text-question.ts";
 import { messagesField, toMessage } from "../openai/chat-request.ts";
 import { checkBody } from "../openai/check-body.ts";
 import { toolFields, toolUseOf } from "../openai/tool-fields.ts";
-import { flag, integerFrom, listOf, objectOf, refused, text } from "../openai/fields.ts";
+import { flag, objectOf, refused, text, tokenIdsField } from "../openai/fields.ts";
 
 // llama-server's shapes, and `model` beside them.
 
@@ -27,7 +27,7 @@ const tokensAccepted = `an array of up to ${most} token ids`;
 export const detokenizeRequest = objectOf(
   {
     model,
-    tokens: listOf(integerFrom(0, 2 ** 31 - 1, "a token id"), tokensAccepted, { least: 0, most }).describe("token ids"),
+    tokens: tokenIdsField(tokensAccepted, { least: 0, most }).describe("token ids"),
   },
   "a JSON object",
 );

@@ -38,6 +38,8 @@ test.each([
   [[1, -1], "invalid_value", "input"],
   [[[1], [1.5]], "invalid_value", "input[1][0]"],
   [Array(2049).fill("a"), "invalid_value", "input"],
+  [Array(2049).fill([-1]), "invalid_value", "input"], // nobody has looked at them
+  [[...Array(2048).fill(1), -1], "invalid_value", "input"],
 ])("input %j is refused", (input, code, param) => {
   expect(() => parse({ input })).toThrow(expect.objectContaining({ code, param }));
 });

@@ -173,6 +173,7 @@ const hostMessageSchema: z.ZodType<HostMessage> = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("embed"),
     request: embeddingRequestSchema,
+    credit: count,
     waitedMs: z.number().nonnegative(),
     again: z.boolean(),
   }),
@@ -217,6 +218,7 @@ export const generationEventSchema = z.discriminatedUnion("type", [
 
 const eventSchema = z.discriminatedUnion("type", [
   ...generationEventSchema.options,
+  z.object({ type: z.literal("prepared") }),
   z.object({ type: z.literal("vectors"), vectors: z.array(z.string()).nonempty(), tokens: count }),
 ]);
 

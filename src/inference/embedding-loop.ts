@@ -12,6 +12,8 @@ import { EmbeddingQueue, tokensOf, type CallPart } from "./embedding-queue.ts";
 export interface PreparedTexts {
   readonly request: EmbeddingRequest;
   readonly texts: readonly Int32Array[];
+  /** Texts that may be computed before more are granted. */
+  readonly credit: number;
   /** Since the request arrived, in ms. */
   readonly waitedMs: number;
   /** Another process had it, and has died: what was promised is not refused. */
@@ -64,12 +66,13 @@ export class EmbeddingLoop {
     this.#governor = new ThreadGovernor(threads);
   }
 
-  submit({ request, texts, waitedMs, again }: PreparedTexts): void {
+  submit({ request, texts, credit, waitedMs, again }: PreparedTexts): void {
     const arrived = this.#clock.now() - waitedMs;
     const tokens = tokensOf(texts);
     const refused = again ? undefined : this.#refusal(tokens);
     if (refused !== undefined) this.#fail(request.id, refused);
-    else this.#queue.add({ request, texts, tokens, arrived, deadline: arrived + (request.timeoutMs ?? Infinity) });
+    else
+      this.#queue.add({ request, texts, tokens, credit, arrived, deadline: arrived + (request.timeoutMs ?? Infinity) });
     this.#idle.wake();
   }
 
@@ -81,6 +84,12 @@ export class EmbeddingLoop {
   /** Silent: whoever cancels knows. A request that has ended is left alone. */
   cancel(id: string): void {
     this.#queue.remove(id);
+  }
+
+  /** So many more of its texts may be computed. A request that has ended is left alone. */
+  credit(id: string, texts: number): void {
+    this.#queue.grant(id, texts);
+    this.#idle.wake();
   }
 
   /** At most so many tokens wait from now on. Ageing stays as it is; the order has no other settings. */

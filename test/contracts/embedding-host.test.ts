@@ -117,6 +117,18 @@ test("a text that kills engines ends its own request, the others go on", async (
   expect([good.status, other.status]).toEqual(["fulfilled", "fulfilled"]);
 });
 
+test("who kills engines late, after its trial, is the one that is convicted: not whoever is tried meanwhile", async () => {
+  const [poison] = tokensOf([" river"]);
+  await using host = await embeddingHost(`fake?stepMs=50&poisonToken=${poison!.at(-1)}&crash=abort`);
+  const long = "x".repeat(499);
+  const outcomes = await Promise.allSettled([
+    host.embed(asking([...Array(6).fill(long), "a river"]), never),
+    host.embed(asking(["nothing", long, long]), never),
+    host.embed(asking(["a river", long]), never),
+  ]);
+  expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "rejected"]);
+});
+
 test("a call that does not end is aborted and made again", async () => {
   await using host = await embeddingHost("fake?stallAtStep=2", { limits: { stepMs: 300, stepMsPerToken: 0 } });
   const pid = host.pid;

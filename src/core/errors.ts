@@ -168,6 +168,11 @@ export const errorTable = {
     retryable: false,
     message: (a: { seconds: number }) => `the model's chat template did not end within ${a.seconds} s`,
   },
+  no_vector: {
+    ...serverFault,
+    retryable: false,
+    message: (a: { model: string }) => `model '${a.model}' made no numbers of a text: there is NaN in its vector`,
+  },
   poison_request: {
     ...serverFault,
     retryable: false,

@@ -158,16 +158,20 @@ export class EmbeddingLoop {
   }
 
   #book(call: readonly CallPart[], vectors: readonly Float32Array[], now: number): void {
+    this.#queue.book(call, now);
     let next = 0;
     for (const { waiting, texts } of call) {
-      const { id, dimensions } = waiting.request;
-      const own = vectors
-        .slice(next, next + texts.length)
-        .map((vector) => vectorToBase64(shortened(vector, dimensions)));
+      const { id, model, dimensions } = waiting.request;
+      const own = vectors.slice(next, next + texts.length).map((vector) => shortened(vector, dimensions));
       next += texts.length;
-      this.#events.push({ id, event: { type: "vectors", vectors: own, tokens: tokensOf(texts) } });
+      if (own.some((vector) => vector.some(Number.isNaN))) {
+        this.#queue.remove(id);
+        this.#fail(id, failure("no_vector", { model }));
+        continue;
+      }
+      const event = { type: "vectors", vectors: own.map(vectorToBase64), tokens: tokensOf(texts) } as const;
+      this.#events.push({ id, event });
     }
-    this.#queue.book(call, now);
   }
 
   #report(measured: Pick<StepReport, "tokens" | "sequences" | "milliseconds">): StepReport {

@@ -7,6 +7,8 @@ export type EmbeddingInput = Exclude<Prompt, { kind: "chat" }>;
 export interface EmbeddingRequest extends Pick<GenerationRequest, "id" | "model" | "tenant" | "lane" | "timeoutMs"> {
   /** At least one; none is empty. */
   readonly inputs: readonly EmbeddingInput[];
+  /** The client sent an array of them: an error names the one at fault. */
+  readonly listed: boolean;
   /** Numbers of a vector: the first of those that the model makes, scaled to length 1 again; undefined = all. */
   readonly dimensions: number | undefined;
 }

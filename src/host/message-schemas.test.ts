@@ -57,6 +57,7 @@ test.each<HostMessage>([
       tenant: { name: "key-1", weight: 1 },
       lane: "interactive",
       timeoutMs: 5000,
+      listed: true,
       inputs: [
         { kind: "text", text: "a" },
         { kind: "tokens", ids: [101, 102] },

@@ -138,6 +138,7 @@ const embeddingRequestSchema = z
   .object({
     ...anyRequest,
     inputs: z.array(z.discriminatedUnion("kind", [textInput, tokensInput])).nonempty(),
+    listed: z.boolean(),
     dimensions: z.int().positive().optional(),
   })
   .transform((request) => ({ ...request, dimensions: request.dimensions, timeoutMs: request.timeoutMs }));

@@ -18,7 +18,7 @@ function waiting({ id, lengths, tenant = "ann", lane = "interactive", ...times }
   const texts = lengths.map((length, at) => new Int32Array(length).fill(at));
   const request = { id, model: "m", tenant: { name: tenant, weight: 1 }, lane, timeoutMs: undefined };
   return {
-    request: { ...request, inputs: [], dimensions: undefined },
+    request: { ...request, inputs: [], listed: true, dimensions: undefined },
     texts,
     tokens: tokensOf(texts),
     credit,

@@ -39,6 +39,7 @@ const asking = (inputs: readonly string[], over: Partial<EmbeddingRequest> = {})
   lane: "interactive",
   timeoutMs: undefined,
   inputs: inputs.map((text) => ({ kind: "text", text })),
+  listed: true,
   dimensions: undefined,
   ...over,
 });
@@ -75,10 +76,11 @@ test("what cannot be embedded is refused by name, and nothing is cut off", async
   const long = "x".repeat(600);
   const refusals = [
     [asking(["fine", long]), { code: "context_length_exceeded", param: "input[1]" }],
-    [asking([long]), { code: "context_length_exceeded", param: "input" }],
+    [asking([long]), { code: "context_length_exceeded", param: "input[0]" }],
+    [asking([long], { listed: false }), { code: "context_length_exceeded", param: "input" }],
     [asking(["a ".repeat(100_000)]), { code: "context_length_exceeded" }],
     [asking(["a"], { dimensions: 65 }), { code: "invalid_value", param: "dimensions" }],
-    [asking([], { inputs: [{ kind: "tokens", ids: [5, 1e6] }] }), { code: "invalid_value", param: "input[1]" }],
+    [asking([], { inputs: [{ kind: "tokens", ids: [5, 1e6] }] }), { code: "invalid_value", param: "input[0][1]" }],
   ] as const;
   for (const [request, error] of refusals) await expect(host.embed(request, never)).rejects.toMatchObject(error);
   await expect(host.embed(refusals[0][0], never)).rejects.toThrow(

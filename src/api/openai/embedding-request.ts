@@ -52,6 +52,7 @@ export type VectorEncoding = "float" | "base64";
 /** The body of `POST /v1/embeddings` in our words. Throws a MillraceError that names the field at fault. */
 export function parseEmbedding(body: unknown, fixed: Omit<Fixed, "seed" | "defaults">): ParsedEmbedding {
   const fields = checkBody(embeddingRequest, body);
+  const { input } = fields;
   return {
     request: {
       id: fixed.id,
@@ -59,7 +60,8 @@ export function parseEmbedding(body: unknown, fixed: Omit<Fixed, "seed" | "defau
       tenant: fixed.tenant,
       lane: laneOf({ priority: fields.priority, serviceTier: undefined }, fixed),
       timeoutMs: timeoutOf(fields.timeout, fixed),
-      inputs: toInputs(fields.input),
+      inputs: toInputs(input),
+      listed: typeof input !== "string" && typeof input[0] !== "number",
       dimensions: fields.dimensions ?? undefined,
     },
     encoding: fields.encoding_format ?? "float",

@@ -9,6 +9,8 @@ interface ErrorRow {
   readonly type: string;
   readonly retryable: boolean;
   readonly exit?: number;
+  /** The request's field at fault, where it is always the same one. */
+  readonly param?: string;
   readonly message: (args: never) => string;
 }
 
@@ -58,11 +60,13 @@ export const errorTable = {
   },
   no_embeddings: {
     ...badRequest,
+    param: "model",
     message: (a: { model: string }) =>
       `model '${a.model}' generates text and makes no embeddings, unless it is configured to: 'pooling: mean', 'cls' or 'last'`,
   },
   only_embeddings: {
     ...badRequest,
+    param: "model",
     message: (a: { model: string }) => `model '${a.model}' makes embeddings and generates no text; use /v1/embeddings`,
   },
   constraint_failed: {
@@ -330,7 +334,8 @@ export class MillraceError extends Error {
 export function failure<C extends ErrorCode>(code: C, args: ErrorArgs<C>, cause?: unknown): MillraceError {
   const message = (errorTable[code].message as (args: ErrorArgs<C>) => string)(args);
   const { field, retryAfter, loading } = (args ?? {}) as Partial<ErrorBody> & { field?: string };
-  return new MillraceError({ code, message, param: field, retryAfter, loading }, cause);
+  const row: ErrorRow = errorTable[code];
+  return new MillraceError({ code, message, param: field ?? row.param, retryAfter, loading }, cause);
 }
 
 /** The one way from anything thrown to a row of the table; the cause is kept for the log. */

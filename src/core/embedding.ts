@@ -7,6 +7,8 @@ export type EmbeddingInput = Exclude<Prompt, { kind: "chat" }>;
 export interface EmbeddingRequest extends Pick<GenerationRequest, "id" | "model" | "tenant" | "lane" | "timeoutMs"> {
   /** At least one; none is empty. */
   readonly inputs: readonly EmbeddingInput[];
+  /** The client sent an array of them: an error names the one at fault. */
+  readonly listed: boolean;
   /** Numbers of a vector: the first of those that the model makes, scaled to length 1 again; undefined = all. */
   readonly dimensions: number | undefined;
 }
@@ -19,13 +21,16 @@ export interface Embeddings {
 }
 
 /** What comes of a request: the vectors of its next texts, until there are all. A failure is an error in their place. */
-export interface EmbeddingEvent {
-  readonly type: "vectors";
-  /** Each as `vectorToBase64` writes it. */
-  readonly vectors: readonly string[];
-  /** Of these texts. */
-  readonly tokens: number;
-}
+export type EmbeddingEvent =
+  /** Its inputs are tokens now. */
+  | { readonly type: "prepared" }
+  | {
+      readonly type: "vectors";
+      /** Each as `vectorToBase64` writes it. */
+      readonly vectors: readonly string[];
+      /** Of these texts. */
+      readonly tokens: number;
+    };
 
 /** Little-endian floats of 4 bytes: OpenAI's `base64`, and how vectors travel between processes. */
 export function vectorToBase64({ buffer, byteOffset, byteLength }: Float32Array): string {

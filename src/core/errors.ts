@@ -11,6 +11,8 @@ interface ErrorRow {
   readonly exit?: number;
   /** False = it ends a command, and is no answer to a request. */
   readonly answers?: false;
+  /** The request's field at fault, where it is always the same one. */
+  readonly param?: string;
   readonly message: (args: never) => string;
 }
 
@@ -62,11 +64,13 @@ export const errorTable = {
   },
   no_embeddings: {
     ...badRequest,
+    param: "model",
     message: (a: { model: string }) =>
       `model '${a.model}' generates text and makes no embeddings, unless it is configured to: 'pooling: mean', 'cls' or 'last'`,
   },
   only_embeddings: {
     ...badRequest,
+    param: "model",
     message: (a: { model: string }) => `model '${a.model}' makes embeddings and generates no text; use /v1/embeddings`,
   },
   constraint_failed: {
@@ -111,7 +115,8 @@ export const errorTable = {
   model_not_found: {
     ...badRequest,
     status: 404,
-    message: (a: { model: string; available: string; field?: string }) =>
+    param: "model",
+    message: (a: { model: string; available: string }) =>
       `model '${a.model}' is not served here; served: ${a.available}`,
   },
   not_recorded: {
@@ -170,6 +175,11 @@ export const errorTable = {
     ...serverFault,
     retryable: false,
     message: (a: { seconds: number }) => `the model's chat template did not end within ${a.seconds} s`,
+  },
+  no_vector: {
+    ...serverFault,
+    retryable: false,
+    message: (a: { model: string }) => `model '${a.model}' made no numbers of a text: there is NaN in its vector`,
   },
   poison_request: {
     ...serverFault,
@@ -338,7 +348,8 @@ export class MillraceError extends Error {
 export function failure<C extends ErrorCode>(code: C, args: ErrorArgs<C>, cause?: unknown): MillraceError {
   const message = (errorTable[code].message as (args: ErrorArgs<C>) => string)(args);
   const { field, retryAfter, loading } = (args ?? {}) as Partial<ErrorBody> & { field?: string };
-  return new MillraceError({ code, message, param: field, retryAfter, loading }, cause);
+  const row: ErrorRow = errorTable[code];
+  return new MillraceError({ code, message, param: field ?? row.param, retryAfter, loading }, cause);
 }
 
 /** The one way from anything thrown to a row of the table; the cause is kept for the log. */

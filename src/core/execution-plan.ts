@@ -44,6 +44,14 @@ export interface ExecutionPlan {
   readonly kvReuse: boolean;
 }
 
+const usualBatch = { batch: 2048, microBatch: 512 } as const;
+
+/** Of a plan to embed texts of up to `longest` tokens: a text is never cut, so the longest one is a call of its own. */
+export function batchForTexts(longest: number): Pick<ExecutionPlan, "batch" | "microBatch"> {
+  const microBatch = Math.max(usualBatch.microBatch, longest);
+  return { batch: Math.max(usualBatch.batch, microBatch), microBatch };
+}
+
 /** The plan that nothing was said about, except what must be known: file and threads. */
 export function defaultPlan(modelFile: string, threads: number): ExecutionPlan {
   return {
@@ -62,8 +70,7 @@ export function defaultPlan(modelFile: string, threads: number): ExecutionPlan {
     kvLayout: "per-sequence",
     swaFull: false,
     flashAttention: "auto",
-    batch: 2048,
-    microBatch: 512,
+    ...usualBatch,
     outputs: 64,
     loadMode: "mmap",
     device: undefined,

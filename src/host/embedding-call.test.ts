@@ -18,7 +18,10 @@ function setUp() {
   const tell = (message: HostMessage): void => {
     if (message.type === "embed") {
       const texts = message.request.inputs.map((input) => (input.kind === "text" ? input.text : "tokens"));
-      sent.push(`${message.again ? "again" : "embed"} ${message.request.id}: ${texts.join(" ")}`);
+      const of = message.credit < texts.length ? ` (${message.credit} of them)` : "";
+      sent.push(`${message.again ? "again" : "embed"} ${message.request.id}: ${texts.join(" ")}${of}`);
+    } else if (message.type === "credit") {
+      sent.push(`credit ${message.id} ${message.tokens}`);
     } else if (message.type === "cancel") sent.push(`cancel ${message.id}`);
     else sent.push(message.type);
   };
@@ -27,6 +30,7 @@ function setUp() {
     const inputs = texts.map((text) => ({ kind: "text", text }));
     const call = new EmbeddingCall({ id, inputs } as unknown as EmbeddingRequest, {
       signal: abort.signal,
+      textsOfCall: 2,
       connect: () => roster,
     });
     const answer = call.run();
@@ -74,7 +78,7 @@ test("suspects are tried alone, and whoever kills the engine again is convicted"
   roster.onDeath(crash("good", "bad"));
   const late = ask("late", "v");
   ready();
-  expect(look()).toEqual(["again good: x y z"]);
+  expect(look()).toEqual(["again good: x y z (2 of them)"]);
   says("good", vectors(1, 1));
   expect(look()).toEqual([]);
   says("good", vectors(1, 2)); // it has survived two
@@ -88,6 +92,37 @@ test("suspects are tried alone, and whoever kills the engine again is convicted"
   await Promise.all([good.answer, late.answer]);
 });
 
+test("who has survived its trial waits, and is computed again when all trials are over", async () => {
+  const { roster, ask, says, look, ready } = setUp();
+  ready();
+  const [many, few] = [ask("many", "x", "y", "z", "poison"), ask("few", "u")];
+  roster.onDeath(crash("many", "few"));
+  look();
+  ready();
+  says("many", vectors(2, 1, 2));
+  expect(look()).toEqual(["again many: x y z poison (2 of them)", "again few: u"]);
+  says("few", vectors(1, 3));
+  await few.answer;
+  expect(look()).toEqual(["credit many 2"]);
+  roster.onDeath(crash("many"));
+  ready();
+  expect(roster.onDeath(crash("many"))).toEqual({ tokens: 0, taught: true });
+  await expect(many.answer).rejects.toMatchObject({ code: "poison_request" });
+});
+
+test("of those that wait only the one whose texts are being tokenized is a suspect", async () => {
+  const { roster, ask, says, look, ready } = setUp();
+  ready();
+  for (const id of ["running", "waiting", "bad"]) ask(id, "x");
+  for (const id of ["running", "waiting"]) says(id, { type: "prepared" });
+  roster.onDeath(crash("running"));
+  look();
+  ready();
+  says("running", vectors(1, 1));
+  expect(look()).toEqual(["again running: x", "again bad: x"]);
+  expect(roster.onDeath(crash("running"))).toMatchObject({ taught: true });
+});
+
 test("an abort frees the engine at once; one that came before takes nothing", async () => {
   const { roster, ask, says, look, ready } = setUp();
   ready();
@@ -97,7 +132,11 @@ test("an abort frees the engine at once; one that came before takes nothing", as
   expect(look()).toEqual(["embed a: x", "cancel a"]);
   expect(roster.size).toBe(0);
   says("a", vectors(1, 1)); // was on its way
-  const call = new EmbeddingCall({ id: "b" } as EmbeddingRequest, { signal: abort.signal, connect: () => roster });
+  const call = new EmbeddingCall({ id: "b" } as EmbeddingRequest, {
+    signal: abort.signal,
+    textsOfCall: 2,
+    connect: () => roster,
+  });
   await expect(call.run()).rejects.toMatchObject({ code: "request_cancelled" });
   expect(look()).toEqual([]);
 });

@@ -9,6 +9,8 @@ type CallSource = Pick<Roster, "submit" | "cancel" | "forget">;
 
 interface CallOptions {
   readonly signal: AbortSignal;
+  /** Texts that the engine computes together at most: so many are a trial. */
+  readonly textsOfCall: number;
   /** Throws when there is nowhere to run. */
   readonly connect: () => CallSource;
 }
@@ -24,8 +26,9 @@ export class EmbeddingCall implements PendingRequest {
   #source: CallSource | undefined;
   #arrived = 0;
   #submissions = 0;
-  /** Vectors that the engine may send before it counts as one that does not kill it. */
+  /** Vectors that the engine may make before more are granted. */
   #granted = 0;
+  #isPrepared = false;
   readonly #vectors: Float32Array[] = [];
   #promptTokens = 0;
   #settle: { resolve: (embeddings: Embeddings) => void; reject: (error: Error) => void } | undefined;
@@ -57,14 +60,14 @@ export class EmbeddingCall implements PendingRequest {
     }
   }
 
-  /** Whether its inputs are tokens is not told before the first vectors. */
+  /** Its inputs are tokens. */
   get admitted(): boolean {
-    return this.#promptTokens > 0;
+    return this.#isPrepared;
   }
 
   /** Whoever asks for vectors takes all of them. */
   get credit(): number {
-    return Infinity;
+    return this.request.inputs.length - this.#vectors.length;
   }
 
   get granted(): number {
@@ -75,21 +78,26 @@ export class EmbeddingCall implements PendingRequest {
     return this.#arrived + (this.request.timeoutMs ?? Infinity);
   }
 
-  submission(mostCredit = Infinity): EmbeddingSubmission {
-    this.#granted = mostCredit;
+  /** With all that is left, also on trial: what kills the engine may do it before the first is computed. */
+  submission(onTrial: boolean): EmbeddingSubmission {
+    this.#granted = Math.min(this.credit, onTrial ? this.#options.textsOfCall : Infinity);
+    this.#isPrepared = false;
     const again = this.#submissions++ > 0;
     const request = { ...this.request, inputs: this.request.inputs.slice(this.#vectors.length) };
     const waitedMs = Math.max(0, systemClock.now() - this.#arrived);
-    return { type: "embed", request, waitedMs, again };
+    return { type: "embed", request, credit: this.#granted, waitedMs, again };
   }
 
-  /** The engine holds nothing back: there is nothing to tell it. */
   grant(): number {
-    this.#granted = Infinity;
-    return 0;
+    const more = this.credit - this.#granted;
+    this.#granted = this.credit;
+    return more;
   }
 
-  deliver({ vectors, tokens }: EmbeddingEvent): void {
+  deliver(event: EmbeddingEvent): void {
+    this.#isPrepared = true;
+    if (event.type === "prepared") return;
+    const { vectors, tokens } = event;
     this.#granted -= vectors.length;
     this.#promptTokens += tokens;
     this.#vectors.push(...vectors.map(vectorFromBase64));

@@ -156,7 +156,8 @@ export class EngineHost implements Backend {
   /** See `ServedModel`. A plan to generate makes no vectors: `no_embeddings`. */
   async embed(request: EmbeddingRequest, signal: AbortSignal): Promise<Embeddings> {
     if (this.#spec.plan.task !== "embed") throw failure("no_embeddings", { model: request.model });
-    return await new EmbeddingCall(request, { signal, connect: () => this.#connect() }).run();
+    const textsOfCall = this.#spec.plan.slots;
+    return await new EmbeddingCall(request, { signal, textsOfCall, connect: () => this.#connect() }).run();
   }
 
   /** Rejects with a MillraceError; also while the process is being started. */

@@ -19,7 +19,7 @@ function aStream(connect?: () => never) {
   const calls: string[] = [];
   const abort = new AbortController();
   const source = {
-    submit: (stream: GenerationStream) => calls.push(`submit ${stream.submission().credit}`),
+    submit: (stream: GenerationStream) => calls.push(`submit ${stream.submission(false).credit}`),
     credit: (stream: GenerationStream) => calls.push(`credit ${stream.grant()}`),
     cancel: () => calls.push("cancel"),
     forget: () => calls.push("forget"),
@@ -114,11 +114,11 @@ test("a signal that was aborted before takes nothing; no source is an error of t
 test("a second submission tells all that was sent, waits for what was not read, and counts as a resume", async () => {
   const { stream } = aStream();
   const first = stream.next();
-  expect(stream.submission()).toMatchObject({ credit: 256, resume: undefined });
+  expect(stream.submission(false)).toMatchObject({ credit: 256, resume: undefined });
   stream.deliver({ type: "admitted", promptTokens: [5, 6] });
   stream.deliver(delta("a", 3));
   await first;
-  expect(stream.submission(2)).toMatchObject({ credit: 2, resume: { promptTokens: [5, 6], tokens: [1, 1, 1] } });
+  expect(stream.submission(true)).toMatchObject({ credit: 2, resume: { promptTokens: [5, 6], tokens: [1, 1, 1] } });
   expect(stream.grant()).toBe(251);
   stream.deliver(finished);
   const rest: GenerationEvent[] = [];

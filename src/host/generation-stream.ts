@@ -6,6 +6,8 @@ import type { Submission } from "./messages.ts";
 
 /** Tokens that are sent ahead of a reader; half of it is given back at a time. */
 const creditWindow = 256;
+/** Who is on trial has survived when it has got so many: one of its prompt's last step, one of a decode. */
+const trialTokens = 2;
 
 /** Where a stream's request runs. */
 export interface StreamSource {
@@ -102,8 +104,8 @@ export class GenerationStream implements AsyncIterableIterator<GenerationEvent, 
   }
 
   /** What makes an engine process begin with the request, or go on behind the last token that came from another one. */
-  submission(mostCredit = Infinity): Submission {
-    this.#granted = Math.max(0, Math.min(this.#credit, mostCredit));
+  submission(onTrial: boolean): Submission {
+    this.#granted = Math.max(0, Math.min(this.#credit, onTrial ? trialTokens : Infinity));
     this.#submissions++;
     const { promptTokens, tokens } = this.#journal;
     const resume =

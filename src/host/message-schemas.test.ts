@@ -48,6 +48,7 @@ test.each<HostMessage>([
   },
   {
     type: "embed",
+    credit: 2,
     waitedMs: 1.5,
     again: true,
     request: {
@@ -56,6 +57,7 @@ test.each<HostMessage>([
       tenant: { name: "key-1", weight: 1 },
       lane: "interactive",
       timeoutMs: 5000,
+      listed: true,
       inputs: [
         { kind: "text", text: "a" },
         { kind: "tokens", ids: [101, 102] },
@@ -129,7 +131,7 @@ test.each([
   [{ type: "step", events: [{ id: "a" }] }],
   [{ type: "step", events: [{ id: "a", event: { type: "text-delta", text: 3, tokens: [] } }] }],
   [{ type: "step", events: [{ id: "a", event: { type: "vectors", vectors: [], tokens: 1 } }] }],
-  [{ type: "embed", waitedMs: 0, again: false, request: { id: "a", inputs: [] } }],
+  [{ type: "embed", credit: 1, waitedMs: 0, again: false, request: { id: "a", inputs: [] } }],
   [{ type: "request-failed", id: "a", error: { code: "no_such_code", message: "" } }],
 ])("%j is a protocol error", (value) => {
   expect(() => parseEngineMessage(value)).toThrow(ProtocolError);

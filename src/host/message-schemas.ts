@@ -139,6 +139,7 @@ const embeddingRequestSchema = z
   .object({
     ...anyRequest,
     inputs: z.array(z.discriminatedUnion("kind", [textInput, tokensInput])).nonempty(),
+    listed: z.boolean(),
     dimensions: z.int().positive().optional(),
   })
   .transform((request) => ({ ...request, dimensions: request.dimensions, timeoutMs: request.timeoutMs }));
@@ -174,6 +175,7 @@ const hostMessageSchema: z.ZodType<HostMessage> = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("embed"),
     request: embeddingRequestSchema,
+    credit: count,
     waitedMs: z.number().nonnegative(),
     again: z.boolean(),
   }),
@@ -223,6 +225,7 @@ export const generationEventSchema = z.discriminatedUnion("type", [
 
 const eventSchema = z.discriminatedUnion("type", [
   ...generationEventSchema.options,
+  z.object({ type: z.literal("prepared") }),
   z.object({ type: z.literal("vectors"), vectors: z.array(z.string()).nonempty(), tokens: count }),
 ]);
 

@@ -24,7 +24,7 @@ export type HostMessage =
   | { readonly type: "ask"; readonly id: string; readonly question: TextQuestion }
   /** Nobody reads this request any more. Not answered. */
   | { readonly type: "cancel"; readonly id: string }
-  /** The reader took this many tokens. */
+  /** The reader took this many tokens; or so many more texts may be computed. */
   | { readonly type: "credit"; readonly id: string; readonly tokens: number }
   /** At most so many threads from the next step on: the share that the engine has of the cores now. */
   | { readonly type: "threads"; readonly threads: number }
@@ -51,6 +51,8 @@ export interface Submission {
 export interface EmbeddingSubmission {
   readonly type: "embed";
   readonly request: EmbeddingRequest;
+  /** Texts that may be computed before more credit comes. */
+  readonly credit: number;
   /** Since the request arrived, in ms. */
   readonly waitedMs: number;
   /** Another engine process had it, and has died: the inputs are those of which there is no vector yet. */
@@ -126,8 +128,6 @@ export type PrepareJob =
       readonly type: "prompt";
       /** Its prompt is known: all that is wanted is that the vocabulary's trie was made. */
       readonly resume: Submission["resume"];
-      /** Of the `submit` that it came with; the text worker does not look at it. */
-      readonly credit: number;
     })
   | (JobOf<EmbeddingRequest> & {
       readonly type: "texts";
@@ -139,6 +139,8 @@ export type PrepareJob =
 
 interface JobOf<Request> {
   readonly request: Request;
+  /** Of the message that it came with; the text worker does not look at it. */
+  readonly credit: number;
   readonly contextLength: number;
   /** When the request arrived, on the service worker's clock, in ms; nothing for the text worker either. */
   readonly arrived: number;

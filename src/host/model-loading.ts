@@ -15,6 +15,12 @@ export interface LoadedModel {
   readonly loadMs: number;
 }
 
+/** Takes it out of memory. */
+export async function endModel({ prepared, engines }: LoadedModel): Promise<void> {
+  await engines[Symbol.asyncDispose]();
+  prepared[Symbol.dispose]();
+}
+
 export interface LoadingSteps {
   readonly room: ModelRoom;
   readonly prepare: (options: PullOptions) => Promise<PreparedModel>;

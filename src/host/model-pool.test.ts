@@ -47,7 +47,7 @@ test("a request waits no longer than its timeout, and not at all when that canno
 });
 
 test("texts to embed wait for their model, and keep it, as other requests do", async () => {
-  const { pool, states } = bound(new ToyWorld(1000, [aToy({ id: "a", keepAliveMs: 0 })]));
+  const { pool, states } = bound(new ToyWorld(1000, [aToy({ id: "a", keepAliveMs: 0, task: "embed" })]));
   const model = pool.served[0];
   const signal = new AbortController().signal;
   const answer = model.embed({ inputs: [1, 2, 3], timeoutMs: 5000 } as never, signal);
@@ -59,6 +59,19 @@ test("texts to embed wait for their model, and keep it, as other requests do", a
   await expect(model.embed({ inputs: [1], timeoutMs: 300 } as never, signal)).rejects.toMatchObject({
     code: "model_loading",
   });
+});
+
+test("what a model cannot do does not make it load, as soon as it is known", async () => {
+  const models = [aToy({ id: "a", keepAliveMs: 0 }), aToy({ id: "b", task: "embed", taskIsKnown: true })];
+  const { pool, ask, states } = bound(new ToyWorld(1000, models));
+  const embed = (at: number) => pool.served[at]!.embed({ inputs: [1] } as never, new AbortController().signal);
+  expect(await ask("b", 1)).toBe("only_embeddings");
+  expect(states()).toBe("a:unloaded b:unloaded");
+  const first = ask("a", 1);
+  await pass(1020);
+  expect([await first, states()]).toEqual(["finished", "a:unloaded b:unloaded"]);
+  await expect(embed(0)).rejects.toMatchObject({ code: "no_embeddings", param: "model" });
+  expect(states()).toBe("a:unloaded b:unloaded");
 });
 
 test("more than may wait are told how far it is", async () => {

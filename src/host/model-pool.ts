@@ -120,7 +120,7 @@ export class ModelPool implements Models, AsyncDisposable {
     const found = this.served.find((model) => model.id === id);
     if (found !== undefined) return found;
     const available = this.served.map((model) => model.id).join(", ");
-    throw failure("model_not_found", { field: "model", model: id, available });
+    throw failure("model_not_found", { model: id, available });
   }
 }
 

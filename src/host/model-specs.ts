@@ -8,6 +8,7 @@ import { differenceInWords } from "../model/fit-load.ts";
 import { pullableOf, resolveModel } from "../model/resolve-model.ts";
 import type { CpuShares } from "./cpu-shares.ts";
 import { EngineHost } from "./engine-host.ts";
+import { loadFor } from "./load-for.ts";
 import { claimOf } from "./model-claim.ts";
 import type { ModelSpec } from "./pooled-model.ts";
 import type { Recorder } from "./recordings/recorder.ts";
@@ -40,7 +41,8 @@ export async function modelSpec(config: Config, options: SpecOptions): Promise<M
   const onDemand = config.load === "on_demand";
   const scheduling = schedulingFor(config);
   let ahead: PreparedModel | undefined = onDemand || later ? undefined : await prepareModel(config, options);
-  const id = ahead?.id ?? (await idOnDemand(config));
+  const { id, task } =
+    ahead === undefined ? await knownOnDemand(config) : { id: ahead.id, task: ahead.wanted.plan.task };
   recorder?.expect(id);
   const defaultsOver = (recommended: RequestDefaults) => ({
     ...requestDefaults(config, recommended),
@@ -49,6 +51,7 @@ export async function modelSpec(config: Config, options: SpecOptions): Promise<M
   return {
     id,
     onDemand,
+    task,
     keepAliveMs:
       config.keepAlive === "auto" ? (onDemand ? onDemandKeepAliveMs : Infinity) : keepAliveMs(config.keepAlive)!,
     replicas: config.replicas,
@@ -74,14 +77,17 @@ export async function modelSpec(config: Config, options: SpecOptions): Promise<M
   };
 }
 
-/** The same as after a pull, if the file is here; else what the catalogue calls it, else what the configuration does. */
-async function idOnDemand({ engine, name, model, home }: Config): Promise<string> {
-  if (engine !== "llama") return name ?? "fake";
+/** The same as after a pull, if the file is here; else what the catalogue says, else what the configuration does. */
+async function knownOnDemand(config: Config): Promise<Pick<ModelSpec, "id" | "task">> {
+  const { engine, name, model, home, pooling } = config;
+  if (engine !== "llama") return { id: name ?? "fake", task: loadFor(config, "fake", undefined).plan.task };
   try {
-    const { id } = await resolveModel(model, { home, offline: true });
-    return name ?? id;
+    const { id, file, header } = await resolveModel(model, { home, offline: true });
+    return { id: name ?? id, task: loadFor(config, file, header).plan.task };
   } catch (error) {
     if (!(error instanceof MillraceError) || error.code !== "model_source_failed") throw error;
-    return name ?? pullableOf(model)?.id ?? model;
+    const entry = pullableOf(model);
+    const embeds = pooling !== undefined || entry?.task === "embed";
+    return { id: name ?? entry?.id ?? model, task: embeds ? "embed" : entry?.task && "generate" };
   }
 }

@@ -1,5 +1,5 @@
 import type { Config } from "../config/schema.ts";
-import { defaultPlan, type ExecutionPlan } from "../core/execution-plan.ts";
+import { batchForTexts, defaultPlan, type ExecutionPlan } from "../core/execution-plan.ts";
 import type { GgufHeader } from "../model/gguf-header.ts";
 import { threadsForThisMachine } from "./cpu-quota.ts";
 
@@ -8,10 +8,8 @@ export function planFor(config: Config, modelFile: string, header: GgufHeader | 
   const { parallel: slots, context: contextPerSlot, pooling } = config;
   const plan = { ...defaultPlan(modelFile, threadsFor(config)), slots, contextPerSlot };
   if (header?.embeds === true || pooling !== undefined) {
-    // A text is never cut: the longest one is a call of its own.
-    const microBatch = Math.max(plan.microBatch, Math.min(contextPerSlot, header?.contextLength ?? 0));
-    const batch = Math.max(plan.batch, microBatch);
-    return { ...plan, task: "embed", pooling: pooling ?? "model", batch, microBatch };
+    const longest = Math.min(contextPerSlot, header?.contextLength ?? 0);
+    return { ...plan, task: "embed", pooling: pooling ?? "model", ...batchForTexts(longest) };
   }
   return { ...plan, outputs: Math.max(plan.outputs, slots) };
 }

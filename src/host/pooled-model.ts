@@ -3,21 +3,26 @@ import type { BackendStatus, ModelInfo } from "../core/backend.ts";
 import { systemClock } from "../core/clock.ts";
 import type { EmbeddingRequest, Embeddings } from "../core/embedding.ts";
 import { failure, toMillraceError, type LoadingProgress, type MillraceError } from "../core/errors.ts";
+import type { ExecutionPlan } from "../core/execution-plan.ts";
 import type { GenerationEvent, GenerationRequest, RequestDefaults } from "../core/generation.ts";
 import type { ModelReport, ServedModel } from "../core/models.ts";
 import type { Scheduling } from "../core/scheduling.ts";
 import type { TextQuestion, TextReply } from "../core/text-question.ts";
 import { LeasedStream, withTimeLeft, type Lease } from "./leased-stream.ts";
-import { ModelLoading, type LoadedModel, type LoadingSteps } from "./model-loading.ts";
+import { endModel, ModelLoading, type LoadedModel, type LoadingSteps } from "./model-loading.ts";
 import type { Occupant } from "./model-room.ts";
 import type { MemoryHeld } from "./process-memory.ts";
 import { WaitingLine } from "./waiting-line.ts";
+
+type Task = ExecutionPlan["task"];
 
 /** A model as it was configured. */
 export interface ModelSpec extends Omit<LoadingSteps, "room"> {
   /** What clients call it. */
   readonly id: string;
   readonly onDemand: boolean;
+  /** What it will be loaded for, as far as that is known before. */
+  readonly task: Task | undefined;
   /** Engine processes that it has when it is loaded. */
   readonly replicas: number;
   /** Ms without a request after which it is unloaded; Infinity = never, and not for another model either. */
@@ -74,6 +79,8 @@ export class PooledModel implements ServedModel, Occupant {
   #idleTimer: NodeJS.Timeout | undefined;
   #reloadMs: number | undefined;
   #contextLength: number | undefined;
+  /** What it was loaded for the last time. */
+  #lastTask: Task | undefined;
   #defaults: RequestDefaults;
 
   constructor(spec: ModelSpec, options: PooledModelOptions) {
@@ -132,12 +139,12 @@ export class PooledModel implements ServedModel, Occupant {
   }
 
   generate(request: GenerationRequest, signal: AbortSignal): AsyncIterableIterator<GenerationEvent, undefined> {
-    return new LeasedStream(request, { signal, lease: () => this.#lease(request, signal) });
+    return new LeasedStream(request, { signal, lease: () => this.#leaseFor("generate", request, signal) });
   }
 
   async embed(request: EmbeddingRequest, signal: AbortSignal): Promise<Embeddings> {
     const arrived = systemClock.now();
-    const { backend, release } = await this.#lease(request, signal);
+    const { backend, release } = await this.#leaseFor("embed", request, signal);
     return await backend.embed(withTimeLeft(request, arrived), signal).finally(release);
   }
 
@@ -240,8 +247,15 @@ export class PooledModel implements ServedModel, Occupant {
     this.#line.turnAway(error);
     if (state.type === "loading") {
       state.loading.giveUp(error);
-      await state.loading.done.then((loaded) => end(loaded)).catch(() => {});
-    } else if ("loaded" in state) await end(state.loaded);
+      await state.loading.done.then((loaded) => endModel(loaded)).catch(() => {});
+    } else if ("loaded" in state) await endModel(state.loaded);
+  }
+
+  /** Who asks it for what it cannot do does not make it load. */
+  async #leaseFor(task: Task, request: GenerationRequest | EmbeddingRequest, signal: AbortSignal): Promise<Lease> {
+    const can = this.loaded === undefined ? (this.#spec.task ?? this.#lastTask ?? task) : task; // it will say so itself
+    if (can !== task) throw failure(can === "embed" ? "only_embeddings" : "no_embeddings", { model: request.model });
+    return await this.#lease(request, signal);
   }
 
   async #lease({ timeoutMs }: Pick<GenerationRequest, "timeoutMs">, signal: AbortSignal): Promise<Lease> {
@@ -296,6 +310,7 @@ export class PooledModel implements ServedModel, Occupant {
     const { prepared, engines, loadMs } = loaded;
     this.#reloadMs = loadMs;
     this.#contextLength = engines.info?.contextPerSlot;
+    this.#lastTask = prepared.wanted.plan.task;
     this.#defaults = this.#spec.defaultsOver(prepared.recommended);
     this.#lastUsed = systemClock.now();
     this.#wanted = false;
@@ -346,7 +361,7 @@ export class PooledModel implements ServedModel, Occupant {
   async #unload(loaded: LoadedModel): Promise<void> {
     this.#leaving = true;
     this.#enterState({ type: "unloading", loaded });
-    await end(loaded);
+    await endModel(loaded);
     if (this.#state.type !== "unloading") return;
     this.#leaving = false;
     this.#options.logger.info("the model is unloaded");
@@ -373,11 +388,6 @@ export class PooledModel implements ServedModel, Occupant {
 
 /** Why a loading ended that nobody wanted any more. */
 const givenUp = failure("request_cancelled", undefined);
-
-async function end({ prepared, engines }: LoadedModel): Promise<void> {
-  await engines[Symbol.asyncDispose]();
-  prepared[Symbol.dispose]();
-}
 
 /** What is told to those who ask for a model that could not be loaded: never that they asked for something wrong. */
 function unavailable(error: MillraceError, until: number): MillraceError {

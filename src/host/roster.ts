@@ -7,9 +7,6 @@ import type { StreamSource } from "./generation-stream.ts";
 import type { EmbeddingSubmission, EngineEvent, HostMessage, Submission } from "./messages.ts";
 import { Quarantine } from "./quarantine.ts";
 
-/** Whoever is on trial has survived when it has got so many tokens: one of its prompt's last step, one of a decode. */
-const trialTokens = 2;
-
 type Send = (message: HostMessage) => void;
 
 /** A request that lives on when its engine process dies, whatever it asks for. */
@@ -22,8 +19,11 @@ export interface PendingRequest {
   readonly granted: number;
   /** When its time is over, on the system's clock in ms; Infinity = never. */
   readonly deadline: number;
-  /** What makes an engine process begin with it, or go on where another one was. */
-  submission(mostCredit?: number): Submission | EmbeddingSubmission;
+  /**
+   * What makes an engine process begin with it, or go on where another one was. On trial it gets credit for no more than
+   * shows that it does not kill the engine.
+   */
+  submission(onTrial: boolean): Submission | EmbeddingSubmission;
   /** Lets the engine send all that the reader will take; returns by how much more. */
   grant(): number;
   /** What the engine says: of the kind that it asked for. */
@@ -135,7 +135,7 @@ export class Roster implements StreamSource {
   #letIn(): void {
     if (this.#send === undefined) return;
     const suspect = this.#quarantine.next();
-    if (suspect !== undefined) return this.#enter(this.#pending.get(suspect)!, trialTokens);
+    if (suspect !== undefined) return this.#enter(this.#pending.get(suspect)!, true);
     if (!this.#quarantine.isOver) return;
     for (const [id, pending] of this.#pending) {
       if (this.#inside.has(id)) this.#grant(pending);
@@ -143,9 +143,9 @@ export class Roster implements StreamSource {
     }
   }
 
-  #enter(pending: PendingRequest, mostCredit?: number): void {
+  #enter(pending: PendingRequest, onTrial = false): void {
     this.#inside.add(pending.request.id);
-    const submission = pending.submission(mostCredit);
+    const submission = pending.submission(onTrial);
     this.#look();
     this.#send?.(submission);
   }

@@ -36,8 +36,9 @@ const textJobs = new TextJobs({
   onPrepared: (job, tokens) => {
     const waitedMs = systemClock.now() - job.arrived;
     if (job.type === "texts") {
-      const { request, again } = job;
-      return tellMain({ type: "embed", prepared: { request, texts: tokens, waitedMs, again } });
+      const { request, credit, again } = job;
+      channel.send({ type: "step", events: [{ id: request.id, event: { type: "prepared" } }] });
+      return tellMain({ type: "embed", prepared: { request, texts: tokens, credit, waitedMs, again } });
     }
     const { request, credit, resume } = job;
     const sent = resume && Int32Array.from(resume.tokens);
@@ -97,11 +98,12 @@ function submit({ request, credit, waitedMs, resume }: Submission): void {
   tellMain({ type: "submit", prepared: { request, promptTokens, sent, waitedMs }, credit });
 }
 
-function embed({ request, waitedMs, again }: EmbeddingSubmission): void {
+function embed({ request, credit, waitedMs, again }: EmbeddingSubmission): void {
   const { contextPerSlot: contextLength, dimensions } = engine?.info ?? {};
   if (contextLength === undefined || dimensions === undefined)
     throw new Error("texts came for an engine that makes no vectors");
-  textJobs.add({ type: "texts", request, contextLength, dimensions, again, arrived: systemClock.now() - waitedMs });
+  const arrived = systemClock.now() - waitedMs;
+  textJobs.add({ type: "texts", request, credit, contextLength, dimensions, again, arrived });
 }
 
 function onOpened(opened: Opened): void {

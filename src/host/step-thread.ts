@@ -50,7 +50,7 @@ export class StepThread {
       case "cancel":
         return work?.cancel(message.id);
       case "credit":
-        return this.#inference?.credit(message.id, message.tokens);
+        return work?.credit(message.id, message.tokens);
       case "threads":
         return work?.limitThreads(message.threads);
       case "schedule":

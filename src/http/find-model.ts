@@ -7,7 +7,7 @@ export function findModel({ served }: Models, id: string): ServedModel {
   const found = served.find(({ model }) => model.id === id);
   if (found !== undefined) return found;
   const available = served.map(({ model }) => model.id).join(", ");
-  throw failure("model_not_found", { field: "model", model: shorten(id, 100), available });
+  throw failure("model_not_found", { model: shorten(id, 100), available });
 }
 
 /** The model that a body names, before it is known whether the body is valid; the first one if it names none. */

@@ -12,6 +12,8 @@ import { EmbeddingQueue, tokensOf, type CallPart } from "./embedding-queue.ts";
 export interface PreparedTexts {
   readonly request: EmbeddingRequest;
   readonly texts: readonly Int32Array[];
+  /** Texts that may be computed before more are granted. */
+  readonly credit: number;
   /** Since the request arrived, in ms. */
   readonly waitedMs: number;
   /** Another process had it, and has died: what was promised is not refused. */
@@ -64,12 +66,13 @@ export class EmbeddingLoop {
     this.#governor = new ThreadGovernor(threads);
   }
 
-  submit({ request, texts, waitedMs, again }: PreparedTexts): void {
+  submit({ request, texts, credit, waitedMs, again }: PreparedTexts): void {
     const arrived = this.#clock.now() - waitedMs;
     const tokens = tokensOf(texts);
     const refused = again ? undefined : this.#refusal(tokens);
     if (refused !== undefined) this.#fail(request.id, refused);
-    else this.#queue.add({ request, texts, tokens, arrived, deadline: arrived + (request.timeoutMs ?? Infinity) });
+    else
+      this.#queue.add({ request, texts, tokens, credit, arrived, deadline: arrived + (request.timeoutMs ?? Infinity) });
     this.#idle.wake();
   }
 
@@ -81,6 +84,12 @@ export class EmbeddingLoop {
   /** Silent: whoever cancels knows. A request that has ended is left alone. */
   cancel(id: string): void {
     this.#queue.remove(id);
+  }
+
+  /** So many more of its texts may be computed. A request that has ended is left alone. */
+  credit(id: string, texts: number): void {
+    this.#queue.grant(id, texts);
+    this.#idle.wake();
   }
 
   /** At most so many tokens wait from now on. Ageing stays as it is; the order has no other settings. */
@@ -149,16 +158,20 @@ export class EmbeddingLoop {
   }
 
   #book(call: readonly CallPart[], vectors: readonly Float32Array[], now: number): void {
+    this.#queue.book(call, now);
     let next = 0;
     for (const { waiting, texts } of call) {
-      const { id, dimensions } = waiting.request;
-      const own = vectors
-        .slice(next, next + texts.length)
-        .map((vector) => vectorToBase64(shortened(vector, dimensions)));
+      const { id, model, dimensions } = waiting.request;
+      const own = vectors.slice(next, next + texts.length).map((vector) => shortened(vector, dimensions));
       next += texts.length;
-      this.#events.push({ id, event: { type: "vectors", vectors: own, tokens: tokensOf(texts) } });
+      if (own.some((vector) => vector.some(Number.isNaN))) {
+        this.#queue.remove(id);
+        this.#fail(id, failure("no_vector", { model }));
+        continue;
+      }
+      const event = { type: "vectors", vectors: own.map(vectorToBase64), tokens: tokensOf(texts) } as const;
+      this.#events.push({ id, event });
     }
-    this.#queue.book(call, now);
   }
 
   #report(measured: Pick<StepReport, "tokens" | "sequences" | "milliseconds">): StepReport {

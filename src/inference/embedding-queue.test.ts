@@ -10,16 +10,18 @@ interface Asked {
   readonly lane?: Lane;
   readonly arrived?: number;
   readonly deadline?: number;
+  readonly credit?: number;
 }
 
 function waiting({ id, lengths, tenant = "ann", lane = "interactive", ...times }: Asked): WaitingTexts {
-  const { arrived = 0, deadline = Infinity } = times;
+  const { arrived = 0, deadline = Infinity, credit = lengths.length } = times;
   const texts = lengths.map((length, at) => new Int32Array(length).fill(at));
   const request = { id, model: "m", tenant: { name: tenant, weight: 1 }, lane, timeoutMs: undefined };
   return {
-    request: { ...request, inputs: [], dimensions: undefined },
+    request: { ...request, inputs: [], listed: true, dimensions: undefined },
     texts,
     tokens: tokensOf(texts),
+    credit,
     arrived,
     deadline,
   };
@@ -51,6 +53,18 @@ test("a call is filled with texts of several requests, and none is cut", () => {
     { id: "b", lengths: [100, 10], arrived: 3000 },
   ]);
   expect(calls(queue)).toEqual([["a 200 200", "b 100 10"], ["a 200"]]);
+});
+
+test("who has no credit is computed no further, and keeps nobody waiting", () => {
+  const queue = aQueue([
+    { id: "a", lengths: [1, 2, 3], credit: 2 },
+    { id: "b", lengths: [4], arrived: 3000 },
+  ]);
+  queue.book(queue.plan(0, 1), 0);
+  expect([queue.plan(1, 1), queue.size, queue.tokens]).toEqual([[], 1, 3]);
+  queue.grant("a", 1);
+  queue.grant("b", 1); // it has ended
+  expect(calls(queue)).toEqual([["a 3"]]);
 });
 
 test("a call has no more texts than the plan has slots", () => {

@@ -9,6 +9,8 @@ export interface WaitingTexts {
   texts: readonly Int32Array[];
   /** Tokens of these. */
   tokens: number;
+  /** Of these, how many may be computed before more are granted. */
+  credit: number;
   /** On the loop's clock, in ms. */
   readonly arrived: number;
   /** When it must have ended, on the same clock; Infinity = never. */
@@ -79,6 +81,12 @@ export class EmbeddingQueue {
     if (tenant !== undefined && !this.#has(tenant.name)) this.#shares.deactivate(tenant);
   }
 
+  /** So many more of its texts may be computed. */
+  grant(id: string, texts: number): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting !== undefined) waiting.credit += texts;
+  }
+
   /** Takes out those whose deadline has passed. */
   expire(now: number): WaitingTexts[] {
     const late = [...this.#waiting.values()].filter(({ deadline }) => deadline <= now);
@@ -86,9 +94,9 @@ export class EmbeddingQueue {
     return late;
   }
 
-  /** The next call; empty = nothing waits. A text is in one call as a whole. `msPerToken`: how long computing takes. */
+  /** The next call; empty = nothing waits that may be computed. A text is in one call as a whole. `msPerToken`: how long computing takes. */
   plan(now: number, msPerToken: number): CallPart[] {
-    const all = [...this.#waiting.values()];
+    const all = [...this.#waiting.values()].filter(({ credit }) => credit > 0);
     this.#laneAges.present(new Set(all.map(({ request }) => request.lane)), now);
     const rank = ({ request }: WaitingTexts) => this.#laneAges.rank(request.lane, now);
     const served = ({ request }: WaitingTexts) => this.#shares.served(request.tenant.name);
@@ -104,6 +112,7 @@ export class EmbeddingQueue {
       const tokens = tokensOf(texts);
       waiting.texts = waiting.texts.slice(texts.length);
       waiting.tokens -= tokens;
+      waiting.credit -= texts.length;
       this.#shares.charge(tenant, { prefill: tokens, decode: 0 });
       this.#laneAges.served(lane, now);
       if (waiting.texts.length === 0) this.remove(id);
@@ -124,7 +133,7 @@ function fill(ordered: readonly WaitingTexts[], limits: CallLimits): CallPart[] 
   for (const waiting of ordered) {
     const texts: Int32Array[] = [];
     for (const text of waiting.texts) {
-      if (room === 0 || text.length > tokens) break;
+      if (texts.length === waiting.credit || room === 0 || text.length > tokens) break;
       texts.push(text);
       room--;
       tokens -= text.length;

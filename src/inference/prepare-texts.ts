@@ -1,7 +1,7 @@
 import type { EmbeddingInput, EmbeddingRequest } from "../core/embedding.ts";
 import { failure } from "../core/errors.ts";
 import type { Vocabulary } from "../engine/vocabulary.ts";
-import { checkedIds, fewestTokens } from "./prompt-tokens.ts";
+import { checkedIds } from "./prompt-tokens.ts";
 
 /** What an embedder takes. */
 interface TextLimits {
@@ -16,13 +16,13 @@ interface TextLimits {
  * input at fault: none is cut off in silence. May take long, see host/text-worker.
  */
 export function prepareTexts(request: EmbeddingRequest, vocabulary: Vocabulary, limits: TextLimits): Int32Array[] {
-  const { inputs, dimensions } = request;
+  const { inputs, listed, dimensions } = request;
   if (dimensions !== undefined && dimensions > limits.dimensions) {
     const accepted = `a whole number from 1 to ${limits.dimensions} with this model`;
     throw failure("invalid_value", { field: "dimensions", value: `${dimensions}`, accepted });
   }
   return inputs.map((input, index) => {
-    const field = inputs.length === 1 ? "input" : `input[${index}]`;
+    const field = listed ? `input[${index}]` : "input";
     return textTokens(input, { field, vocabulary, limit: limits.contextLength });
   });
 }
@@ -34,10 +34,7 @@ interface Place {
 }
 
 function textTokens(input: EmbeddingInput, { field, vocabulary, limit }: Place): Int32Array {
-  if (input.kind === "text") {
-    const fewest = fewestTokens(input.text.replaceAll(/\s+/g, " "), vocabulary); // WordPiece makes no tokens of blanks
-    if (fewest > limit) throw failure("context_length_exceeded", { field, prompt: `at least ${fewest}`, limit });
-  }
+  // However long a text is, it may be few tokens: WordPiece makes one of any word that it does not know, and none of blanks.
   const tokens =
     input.kind === "tokens"
       ? checkedIds(input.ids, vocabulary, field)

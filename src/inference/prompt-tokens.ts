@@ -9,7 +9,10 @@ export function checkedIds(ids: readonly number[], vocabulary: Vocabulary, field
   throw failure("invalid_value", { field: `${field}[${index}]`, value: `${ids[index]}`, accepted });
 }
 
-/** No token has more bytes than the longest piece: a text that is far too long is known without tokenizing it. */
+/**
+ * No token has more bytes than the longest piece: a text that is far too long is known without tokenizing it. Not where
+ * words that the model does not know are one token each, which only models that embed do.
+ */
 export function fewestTokens(text: string, { maxPieceBytes }: Vocabulary): number {
   return Math.ceil(Buffer.byteLength(text) / maxPieceBytes);
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { defaultPlan } from "../core/execution-plan.ts";
+import { batchForTexts, defaultPlan } from "../core/execution-plan.ts";
 import { differenceInWords, fitLoad, neededBytes, tryFit, type WantedLoad } from "./fit-load.ts";
 import { estimateMemory, type Load } from "./memory-estimate.ts";
 import { gemma3, smollm2, smollm2Q4 } from "./real-headers/testing.ts";
@@ -40,6 +40,20 @@ test("only what may be made smaller is", () => {
   expect(nearest(all - 1, { mayShrink: "nothing" })).toBeUndefined();
   expect(nearest(all - 256, { mayShrink: "cache" })).toEqual([0, 8, 2048]);
   expect(nearest(all - 257, { mayShrink: "cache" })).toBeUndefined();
+});
+
+test("of a plan to embed the longest text is made shorter, and with it the call that it fills", () => {
+  const wantedPlan = { ...plan, task: "embed", contextPerSlot: 4096, ...batchForTexts(4096) } as const;
+  const asked = (available: number) => tryFit(smollm2, wanted({ plan: wantedPlan, cacheMemory: 0 }), available);
+  const all = needed({ plan: wantedPlan, cacheMemory: 0 });
+  expect(asked(all)?.plan).toEqual(wantedPlan);
+  expect(asked(all - 1)?.plan).toEqual({ ...wantedPlan, contextPerSlot: 3840, batch: 3840, microBatch: 3840 });
+  const least = { ...wantedPlan, contextPerSlot: 512, batch: 2048, microBatch: 512 };
+  expect(asked(needed({ plan: least, cacheMemory: 0 }))?.plan).toEqual(least);
+  expect(asked(needed({ plan: least, cacheMemory: 0 }) - 1)).toBeUndefined();
+  expect(() => fitLoad(smollm2, wanted({ plan: wantedPlan, cacheMemory: 0, mayShrink: "nothing" }), all - 1)).toThrow(
+    "; --context 3840 would fit, and --fit would choose it",
+  );
 });
 
 const loads = fc.record({

@@ -1,5 +1,5 @@
 import { failure } from "../core/errors.ts";
-import type { ExecutionPlan } from "../core/execution-plan.ts";
+import { batchForTexts, type ExecutionPlan } from "../core/execution-plan.ts";
 import { formatBytes } from "../core/format-bytes.ts";
 import type { GgufHeader } from "./gguf-header.ts";
 import { estimateMemory, type Load, type MemoryEstimate } from "./memory-estimate.ts";
@@ -20,7 +20,8 @@ export function neededBytes({ total, droppable }: MemoryEstimate): number {
 
 /**
  * What was wanted if `available` bytes hold it, else the nearest load that may be and is held; undefined = none. Given up
- * are, in this order and no more than needed: the prefix cache, slots, context. The formats of the numbers are not touched,
+ * are, in this order and no more than needed: the prefix cache, slots, context; of a plan to embed, whose memory is that of
+ * its longest text, only the context. The formats of the numbers are not touched,
  * so the answers stay what they are.
  */
 export function tryFit(header: GgufHeader, wanted: WantedLoad, available: number): Load | undefined {
@@ -92,13 +93,17 @@ function nearestPlan(
   fits: (plan: ExecutionPlan) => boolean,
 ): ExecutionPlan | undefined {
   if (fits(plan)) return plan;
+  const longest = Math.min(plan.contextPerSlot, header.contextLength);
+  const shorter = (withContext: (contextPerSlot: number) => ExecutionPlan) => {
+    const steps = largest(2, Math.ceil(longest / contextStep) - 1, (steps) => fits(withContext(steps * contextStep)));
+    return steps === undefined ? undefined : withContext(steps * contextStep);
+  };
+  if (plan.task === "embed")
+    return shorter((contextPerSlot) => ({ ...plan, contextPerSlot, ...batchForTexts(contextPerSlot) }));
   const withSlots = (slots: number) => ({ ...plan, slots });
   const slots = largest(1, plan.slots - 1, (slots) => fits(withSlots(slots)));
   if (slots !== undefined) return withSlots(slots);
-  const withContext = (steps: number) => ({ ...plan, slots: 1, contextPerSlot: steps * contextStep });
-  const longest = Math.min(plan.contextPerSlot, header.contextLength);
-  const steps = largest(2, Math.ceil(longest / contextStep) - 1, (steps) => fits(withContext(steps)));
-  return steps === undefined ? undefined : withContext(steps);
+  return shorter((contextPerSlot) => ({ ...plan, slots: 1, contextPerSlot }));
 }
 
 function partsInWords(estimate: MemoryEstimate): string {

@@ -39,6 +39,7 @@ const asking = (inputs: readonly string[], over: Partial<EmbeddingRequest> = {})
   lane: "interactive",
   timeoutMs: undefined,
   inputs: inputs.map((text) => ({ kind: "text", text })),
+  listed: true,
   dimensions: undefined,
   ...over,
 });
@@ -75,10 +76,11 @@ test("what cannot be embedded is refused by name, and nothing is cut off", async
   const long = "x".repeat(600);
   const refusals = [
     [asking(["fine", long]), { code: "context_length_exceeded", param: "input[1]" }],
-    [asking([long]), { code: "context_length_exceeded", param: "input" }],
+    [asking([long]), { code: "context_length_exceeded", param: "input[0]" }],
+    [asking([long], { listed: false }), { code: "context_length_exceeded", param: "input" }],
     [asking(["a ".repeat(100_000)]), { code: "context_length_exceeded" }],
     [asking(["a"], { dimensions: 65 }), { code: "invalid_value", param: "dimensions" }],
-    [asking([], { inputs: [{ kind: "tokens", ids: [5, 1e6] }] }), { code: "invalid_value", param: "input[1]" }],
+    [asking([], { inputs: [{ kind: "tokens", ids: [5, 1e6] }] }), { code: "invalid_value", param: "input[0][1]" }],
   ] as const;
   for (const [request, error] of refusals) await expect(host.embed(request, never)).rejects.toMatchObject(error);
   await expect(host.embed(refusals[0][0], never)).rejects.toThrow(
@@ -115,6 +117,18 @@ test("a text that kills engines ends its own request, the others go on", async (
   ]);
   expect(bad).toMatchObject({ status: "rejected", reason: { code: "poison_request" } });
   expect([good.status, other.status]).toEqual(["fulfilled", "fulfilled"]);
+});
+
+test("who kills engines late, after its trial, is the one that is convicted: not whoever is tried meanwhile", async () => {
+  const [poison] = tokensOf([" river"]);
+  await using host = await embeddingHost(`fake?stepMs=50&poisonToken=${poison!.at(-1)}&crash=abort`);
+  const long = "x".repeat(499);
+  const outcomes = await Promise.allSettled([
+    host.embed(asking([...Array(6).fill(long), "a river"]), never),
+    host.embed(asking(["nothing", long, long]), never),
+    host.embed(asking(["a river", long]), never),
+  ]);
+  expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "rejected"]);
 });
 
 test("a call that does not end is aborted and made again", async () => {

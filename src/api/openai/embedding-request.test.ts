@@ -9,19 +9,14 @@ const text = (text: string) => ({ kind: "text", text });
 const tokens = (...ids: number[]) => ({ kind: "tokens", ids });
 
 test.each([
-  ["a river", [text("a river")]],
-  [
-    ["a", "b"],
-    [text("a"), text("b")],
-  ],
-  [[1, 2], [tokens(1, 2)]],
-  [
-    [[1, 2], [3]],
-    [tokens(1, 2), tokens(3)],
-  ],
-  [Array(2048).fill("a"), Array(2048).fill(text("a"))],
-])("input %j", (input, inputs) => {
-  expect(parse({ input }).request.inputs).toEqual(inputs);
+  ["a river", [text("a river")], false],
+  [["a", "b"], [text("a"), text("b")], true],
+  [["a"], [text("a")], true],
+  [[1, 2], [tokens(1, 2)], false],
+  [[[1, 2], [3]], [tokens(1, 2), tokens(3)], true],
+  [Array(2048).fill("a"), Array(2048).fill(text("a")), true],
+])("input %j", (input, inputs, listed) => {
+  expect(parse({ input }).request).toMatchObject({ inputs, listed });
 });
 
 test.each([
@@ -38,6 +33,8 @@ test.each([
   [[1, -1], "invalid_value", "input"],
   [[[1], [1.5]], "invalid_value", "input[1][0]"],
   [Array(2049).fill("a"), "invalid_value", "input"],
+  [Array.from({ length: 2049 }, () => [-1]), "invalid_value", "input"], // nobody has looked at them
+  [[...Array(2048).fill(1), -1], "invalid_value", "input"],
 ])("input %j is refused", (input, code, param) => {
   expect(() => parse({ input })).toThrow(expect.objectContaining({ code, param }));
 });

@@ -12,8 +12,8 @@ export interface Question {
   readonly asked: Readonly<Record<string, unknown>>;
 }
 
-/** Who asks, how urgently, and how long it may take do not decide what is answered. */
-const undecisive: readonly string[] = ["id", "tenant", "lane", "timeoutMs"];
+/** Who asks, how urgently, how long it may take and in what form do not decide what is answered. */
+const undecisive: readonly string[] = ["id", "tenant", "lane", "timeoutMs", "listed"];
 
 export function questionOf(kind: Question["kind"], model: string, asked: Asked): Question {
   const all = Object.entries(withPlainIds(asked));

@@ -54,6 +54,7 @@ const aRequest = (over: Partial<GenerationRequest> = {}): GenerationRequest => (
 const texts: EmbeddingRequest = {
   ...aRequest(),
   inputs: [{ kind: "text", text: "a mill" }],
+  listed: true,
   dimensions: undefined,
 };
 

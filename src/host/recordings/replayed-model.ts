@@ -36,6 +36,7 @@ export function replayedModel(config: Config, replay: string): ModelSpec {
   return {
     id,
     onDemand: false,
+    task: undefined,
     keepAliveMs: Infinity,
     replicas: 1,
     scheduling: schedulingFor(config),

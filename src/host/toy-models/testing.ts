@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import type { BackendStatus } from "../../core/backend.ts";
-import { defaultPlan } from "../../core/execution-plan.ts";
+import { defaultPlan, type ExecutionPlan } from "../../core/execution-plan.ts";
 import type { EmbeddingRequest, Embeddings } from "../../core/embedding.ts";
 import { failure } from "../../core/errors.ts";
 import type { GenerationEvent, GenerationRequest } from "../../core/generation.ts";
@@ -24,6 +24,9 @@ export interface ToyModel {
   readonly loadFails?: boolean;
   readonly mostWaiting?: number;
   readonly turnTokens?: number;
+  /** Default = generate; and whether that is known before it is loaded. */
+  readonly task?: ExecutionPlan["task"];
+  readonly taskIsKnown?: boolean;
   /** To how many bytes its cache, and it itself, may be made smaller; default = not at all. */
   readonly withoutCache?: number;
   readonly least?: number;
@@ -179,6 +182,7 @@ export class ToyWorld {
     return {
       id,
       onDemand,
+      task: model.taskIsKnown === true ? wanted.plan.task : undefined,
       keepAliveMs,
       replicas: 1,
       scheduling: { ...defaultScheduling, turnTokens },
@@ -202,11 +206,11 @@ export class ToyWorld {
 
 /** All of a toy is cache. */
 function toyClaim(model: ToyModel, bytes: number): Claim {
-  const { id, withoutCache = model.bytes, least = withoutCache } = model;
+  const { id, task = "generate", withoutCache = model.bytes, least = withoutCache } = model;
   const shrunk = (available: number, from: number) =>
     available < from ? undefined : toyClaim(model, Math.min(model.bytes, available));
   return {
-    load: { plan: defaultPlan(id, 1), cacheMemory: bytes },
+    load: { plan: { ...defaultPlan(id, 1), task }, cacheMemory: bytes },
     bytes,
     droppable: 0,
     withLessCache: (available) => shrunk(available, withoutCache),

@@ -136,11 +136,9 @@ const completions = fc
     logprobs: fc.constantFrom(undefined, 0, 3),
     prompt: fc.oneof(question, fc.array(question, { minLength: 1, maxLength: 3 }), fc.constant([[300, 301], [302]])),
     echo: fc.boolean(),
+    max_tokens: fc.oneof(common.max_tokens, fc.constant(0)),
   })
-  .map(({ echo, ...body }) => ({
-    route: "/v1/completions",
-    body: { ...keptTo(body), echo: echo && body.logprobs === undefined },
-  }));
+  .map((body) => ({ route: "/v1/completions", body: keptTo(body) }));
 
 /** Asked of the model that thinks. */
 const thoughts = chats.map((chat) => ({ ...chat, thinks: true as const }));

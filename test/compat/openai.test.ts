@@ -57,6 +57,27 @@ test("a tool that must be called is called as its schema says, and its result is
   expect(answer.choices).toHaveLength(1);
 });
 
+test("a text is scored as evaluations ask for it, and as it was when it was generated", async () => {
+  const prompt = "The capital of France is";
+  const asked = { model, prompt, temperature: 0, logprobs: 1 };
+  const answer = (await client.completions.create({ ...asked, max_tokens: 12 })).choices[0]!;
+  const { choices, usage } = await client.completions.create({
+    ...asked,
+    prompt: [prompt + answer.text, `${prompt} purple`],
+    max_tokens: 1,
+    echo: true,
+  });
+  const [scored, odd] = choices;
+  expect(scored!.text.startsWith(prompt + answer.text)).toBe(true);
+  const said = answer.logprobs!.token_logprobs!;
+  const first = scored!.logprobs!.text_offset!.findIndex((offset) => offset >= prompt.length);
+  expect(scored!.logprobs!.token_logprobs![0]).toBeNull();
+  // Computed in other batches: sums of floats differ a little.
+  said.forEach((logprob, at) => expect(scored!.logprobs!.token_logprobs![first + at]).toBeCloseTo(logprob, 0));
+  expect(odd!.logprobs!.token_logprobs![first]!).toBeLessThan(said[0]! - 2);
+  expect(usage!.completion_tokens).toBe(2);
+});
+
 test("choices, logprobs and seeds", async () => {
   const asked = { ...greedy, temperature: 1, n: 3, seed: 7, logprobs: true, top_logprobs: 2, stop: ["\n\n"] };
   const { choices, usage } = await client.chat.completions.create(asked);

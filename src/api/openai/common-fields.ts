@@ -16,7 +16,7 @@ import {
   type ServiceTier,
 } from "./scheduling-fields.ts";
 
-const most32Bits = 2 ** 31 - 1;
+export const most32Bits = 2 ** 31 - 1;
 /** Answers of one request, to all its prompts together. */
 export const mostChoices = 128;
 const stopLength = "a string of 1 to 1000 characters";
@@ -110,6 +110,7 @@ export interface ParsedRequest {
 interface Specific {
   readonly prompts: readonly [Prompt, ...Prompt[]];
   readonly echo?: boolean;
+  readonly scorePrompt?: boolean;
   readonly maxTokens: number | undefined;
   readonly logprobs: number | undefined;
   readonly serviceTier?: ServiceTier | undefined;
@@ -148,6 +149,7 @@ export function toParsedRequest(fields: CommonFields, specific: Specific, fixed:
       stop: typeof fields.stop === "string" ? [fields.stop] : (fields.stop ?? fixed.defaults.stop ?? []),
       ignoreEos: fields.ignore_eos ?? false,
       ...(progress && { progress }),
+      ...(specific.scorePrompt === true && { scorePrompt: true }),
       constraint: constraintOf(fields, specific.calls),
     },
     prompts: specific.prompts,

@@ -42,8 +42,6 @@ test.each([
 });
 
 test.each([
-  [{ echo: true, logprobs: 0 }, "echo"],
-  [{ echo: true, prompt: ["a", "b"], logprobs: 1 }, "echo"],
   [{ suffix: "b", prompt: [1] }, "suffix"],
   [{ best_of: 2 }, "best_of"],
   [{ best_of: 3, n: 2 }, "best_of"],
@@ -74,14 +72,17 @@ test("prompts and answers to each are at most 128 answers", () => {
   expect(() => ask(65, 2)).toThrow(expect.objectContaining({ code: "invalid_value", param: "prompt", message }));
 });
 
-test("any prompt can be echoed", () => {
-  const echo = (over: object) => parseCompletion({ prompt: "a", ...over }, fixed).echo;
-  expect([echo({ echo: true }), echo({ echo: true, prompt: [[1], [2]] }), echo({ echo: false }), echo({})]).toEqual([
-    true,
-    true,
-    false,
-    false,
-  ]);
+test("any prompt can be echoed, and is scored beside logprobs", () => {
+  const read = (over: object) => {
+    const { echo, request } = parseCompletion({ prompt: "a", ...over }, fixed);
+    return [echo, request.scorePrompt ?? false];
+  };
+  expect(read({})).toEqual([false, false]);
+  for (const prompt of ["a", ["a", "b"], [1], [[1], [2]]]) {
+    expect(read({ prompt, echo: true })).toEqual([true, false]);
+    expect(read({ prompt, echo: true, logprobs: 0 })).toEqual([false, true]);
+    expect(read({ prompt, echo: false, logprobs: 0 })).toEqual([false, false]);
+  }
 });
 
 test("logprobs are a number of tokens", () => {

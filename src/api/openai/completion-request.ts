@@ -2,7 +2,14 @@ import * as z from "zod";
 import { failure } from "../../core/errors.ts";
 import type { Prompt } from "../../core/generation.ts";
 import { checkBody } from "./check-body.ts";
-import { commonFields, mostChoices, toParsedRequest, type Fixed, type ParsedRequest } from "./common-fields.ts";
+import {
+  commonFields,
+  most32Bits,
+  mostChoices,
+  toParsedRequest,
+  type Fixed,
+  type ParsedRequest,
+} from "./common-fields.ts";
 import { flag, integerFrom, listOf, objectOf, text, tokenIdsField } from "./fields.ts";
 import { mostTop } from "./logprobs.ts";
 
@@ -28,10 +35,12 @@ export const completionFields = {
     )
     .describe("what is continued; of an array each element, in its order"),
   best_of: integerFrom(1, mostChoices).nullish().describe("1, or as many as `n`: answers are not ranked"),
-  max_tokens: commonFields.max_tokens.describe(
-    `most tokens of the answer; left out: ${defaultMaxTokens}. 0, for the prompt alone, is refused`,
+  max_tokens: integerFrom(0, most32Bits)
+    .nullish()
+    .describe(`most tokens of the answer; left out: ${defaultMaxTokens}; 0: the prompt alone is computed`),
+  echo: flag().describe(
+    "begin each text with its prompt; beside `logprobs` with those of its tokens, null of the first",
   ),
-  echo: flag().describe("begin each text with its prompt; refused beside `logprobs`, as there are none of a prompt"),
   logprobs: integerFrom(0, mostTop.completion).nullish().describe("of each token and of so many of the likeliest"),
   suffix: text()
     .nullish()
@@ -56,13 +65,11 @@ export function parseCompletion(body: unknown, fixed: Fixed): ParsedRequest {
     throw failure("invalid_value", { field: "prompt", value, accepted: `up to ${mostChoices} answers in all` });
   }
   const logprobs = fields.logprobs ?? undefined;
-  const echo = fields.echo === true;
-  if (echo && logprobs !== undefined) {
-    const problem = "of the prompt's own tokens there are no probabilities; leave out 'logprobs'";
-    throw failure("unsupported_field", { field: "echo", problem });
-  }
+  const repeats = fields.echo === true;
+  const scorePrompt = repeats && logprobs !== undefined;
   const maxTokens = fields.max_tokens ?? fixed.defaults.maxTokens ?? defaultMaxTokens;
-  return toParsedRequest(fields, { prompts, echo, maxTokens, logprobs }, fixed);
+  const echo = repeats && !scorePrompt; // a prompt that is scored comes with its text
+  return toParsedRequest(fields, { prompts, echo, scorePrompt, maxTokens, logprobs }, fixed);
 }
 
 type Prompts = readonly [Prompt, ...Prompt[]];

@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { defaultPlan } from "../src/core/execution-plan.ts";
+import { openFakeVocabulary } from "../src/engine/fake/fake-engine.ts";
+import { openEngine } from "../src/engine/open.ts";
+import { serve, type Served } from "../src/http/testing.ts";
+import { LocalBackend } from "../src/inference/local-backend.ts";
+
+let backend: LocalBackend;
+let it: Served;
+beforeAll(async () => {
+  const plan = { ...defaultPlan("fake", 1), slots: 3, contextPerSlot: 1024 };
+  backend = new LocalBackend(openEngine({ engine: "fake", plan }), "fake");
+  it = await serve(backend);
+});
+afterAll(async () => {
+  await it[Symbol.asyncDispose]();
+  await backend[Symbol.asyncDispose]();
+});
+
+interface Completion {
+  readonly choices: readonly {
+    readonly text: string;
+    readonly finish_reason: string;
+    readonly logprobs: Readonly<
+      Record<"tokens" | "token_logprobs" | "top_logprobs" | "text_offset", readonly unknown[]>
+    >;
+  }[];
+  readonly usage: Readonly<Record<string, number>>;
+}
+
+async function complete(over: object): Promise<Completion> {
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify({ temperature: 0, logprobs: 2, ...over });
+  const answer = await fetch(`${it.url}/v1/completions`, { method: "POST", headers, body });
+  expect(answer.status).toBe(200);
+  return (await answer.json()) as Completion;
+}
+const vocabulary = openFakeVocabulary("");
+const tokensOf = (text: string) => Array.from(vocabulary.tokenize(text, { parseSpecial: false, addSpecial: false }));
+
+test("a text that was generated is scored as it was when it came, however it is cut into steps", async () => {
+  const before = "The mill stands by the river. ".repeat(30);
+  const prompt = tokensOf(before);
+  const answer = (await complete({ prompt, max_tokens: 150 })).choices[0]!;
+  const said = tokensOf(answer.text);
+  expect(said.length).toBeGreaterThan(10);
+  const whole = [...prompt, ...said];
+  for (const max_tokens of [0, 4]) {
+    const { choices, usage } = await complete({ prompt: [whole, prompt], max_tokens, echo: true });
+    const [scored, short] = choices;
+    expect(usage).toMatchObject({ prompt_tokens: whole.length + prompt.length });
+    expect(scored!.text.startsWith(before + answer.text)).toBe(true);
+    const { tokens, token_logprobs: logprobs, top_logprobs: top, text_offset: offsets } = scored!.logprobs;
+    expect(tokens.slice(0, prompt.length).join("")).toBe(before);
+    expect(offsets[prompt.length]).toBe(before.length);
+    expect([logprobs[0], top[0]]).toEqual([null, null]);
+    const answered = [prompt.length, whole.length] as const;
+    expect(logprobs.slice(...answered)).toEqual(answer.logprobs.token_logprobs.slice(0, said.length));
+    expect(top.slice(...answered)).toEqual(answer.logprobs.top_logprobs.slice(0, said.length));
+    expect(short!.logprobs.token_logprobs.slice(0, prompt.length)).toEqual(logprobs.slice(0, prompt.length));
+  }
+});
+
+test("no tokens are an answer as well: the prompt is computed, and nothing is said", async () => {
+  const { choices, usage } = await complete({ prompt: "The mill", max_tokens: 0 });
+  expect(choices).toMatchObject([{ text: "", finish_reason: "length", logprobs: { tokens: [] } }]);
+  expect(usage["completion_tokens"]).toBe(0);
+  const { choices: echoed } = await complete({ prompt: "The mill", max_tokens: 0, echo: true, logprobs: undefined });
+  expect(echoed).toMatchObject([{ text: "The mill", finish_reason: "length" }]);
+});

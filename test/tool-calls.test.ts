@@ -188,6 +188,26 @@ test("any answer that the constraint lets through is calls that are valid by the
   expect(accepts(toolCalls({ tools: callable, parallel: false }), `${call}\n${call}`)).toBe(false);
 });
 
+const node = { type: "object", properties: { next: { $ref: "#/$defs/node" } }, additionalProperties: false };
+
+test.each([
+  {
+    what: "a recursive type, by reference",
+    schema: { $ref: "#/$defs/node", $defs: { node } },
+    right: '{"next": {"next": {}}}',
+  },
+  { what: "a list of one type", schema: { ...node, type: ["object"], properties: {} }, right: "{}" },
+  { what: "no properties, none required", schema: { type: "object", properties: {}, required: [] }, right: "{}" },
+])("arguments are kept to $what", ({ schema, right }) => {
+  const constraint = toolCalls({
+    tools: [{ name: "a", parameters: schema, strict: false, path: "a" }],
+    parallel: false,
+  });
+  const call = (written: string): string => `{"name": "a", "parameters": ${written}}`;
+  expect(accepts(constraint, call(right))).toBe(true);
+  expect(accepts(constraint, call('{"a": 1}'))).toBe(false);
+});
+
 test("beside a format a model calls, or answers in the format", async () => {
   const callable = Object.entries(parameters).map(([name, schema]) => ({
     name,

@@ -51,18 +51,38 @@ export function toolCalls({ tools, parallel, instead }: Callable): Constraint {
   return rules.complete(choice(calls, instead === undefined ? call("parameters") : rules.including(instead)));
 }
 
+const combiners = ["$ref", "const", "enum", "anyOf", "oneOf", "allOf"] as const;
+
 /** Arguments are an object, whatever the schema leaves open. */
 function objectOf({ parameters, path }: CallableTool, rules: Rules): Expression {
   if (parameters === undefined) return text("{}");
-  const isWithout = ["type", "$ref", "const", "enum", "anyOf", "oneOf", "allOf"].every(
-    (key) => !Object.hasOwn(parameters, key),
-  );
-  if (!isWithout && parameters["type"] !== "object") {
-    const value = typeof parameters["type"] === "string" ? JSON.stringify(parameters["type"].slice(0, 60)) : "not that";
-    throw failure("invalid_value", { field: `${path}.type`, value, accepted: '"object"' });
-  }
-  const { properties, additionalProperties } = parameters;
+  if (isObject(referred(parameters))) return compileJsonSchema(parameters, path, rules);
+  const { type, properties, additionalProperties, required } = parameters;
+  const combiner = combiners.find((key) => Object.hasOwn(parameters, key));
+  if (type !== undefined && !isTypeObject(type))
+    throw failure("invalid_value", {
+      field: `${path}.type`,
+      value: JSON.stringify(type).slice(0, 60),
+      accepted: '"object"',
+    });
+  if (type === undefined && combiner !== undefined)
+    throw failure("invalid_value", {
+      field: `${path}.${combiner}`,
+      value: "instead of a type",
+      accepted: 'a schema of type "object", or a "$ref" to one in its "$defs" or "definitions"',
+    });
   const isEmpty = isObject(properties) && Object.keys(properties).length === 0 && additionalProperties === undefined;
-  const closed = isEmpty && parameters["required"] === undefined ? { additionalProperties: false } : {};
+  const requiresNone = required === undefined || (Array.isArray(required) && required.length === 0);
+  const closed = isEmpty && requiresNone ? { additionalProperties: false } : {};
   return compileJsonSchema({ ...parameters, type: "object", ...closed }, path, rules);
+}
+
+const isTypeObject = (type: unknown): boolean =>
+  (Array.isArray(type) && type.length === 1 ? type[0] : type) === "object";
+
+/** The schema of an object that the root of another refers to, as those of recursive types do; else undefined. */
+function referred(schema: Schema): unknown {
+  const [, group = "", name = ""] = /^#\/(\$defs|definitions)\/([^/]+)$/.exec(String(schema["$ref"])) ?? [];
+  const found = isObject(schema[group]) ? schema[group][name] : undefined;
+  return isObject(found) && isTypeObject(found["type"]) ? found : undefined;
 }

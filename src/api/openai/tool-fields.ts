@@ -52,7 +52,7 @@ export const toolFields = {
     .union([z.enum(["none", "auto", "required"], choiceAccepted), named], choiceAccepted)
     .nullish()
     .describe("whether it must call one, or which"),
-  parallel_tool_calls: flag().describe("it may call several at once; left out: yes, but of a function that is named"),
+  parallel_tool_calls: flag().describe("it may call several at once, unless one is named; left out: yes"),
 };
 
 /** Of an assistant's message: what it called, as answers have it. */

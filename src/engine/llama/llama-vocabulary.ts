@@ -4,6 +4,8 @@ import type { Native, Pointer } from "./native.ts";
 import { openLibrary } from "./platform-library.ts";
 
 const nothing = new Uint8Array(0);
+/** What is read in answers is text in them, though some model files have it as control tokens. */
+const marks = ["<think>", "</think>", "<tool_call>", "</tool_call>"];
 
 /** Opens the vocabulary of a model that is in memory, on any thread; the library reads it without locks. */
 export function openLlamaVocabulary(handle: VocabularyHandle & { readonly kind: "llama" }): Vocabulary {
@@ -23,6 +25,7 @@ class LlamaVocabulary implements Vocabulary {
   #bytes = new Uint8Array(256);
   #maxPieceBytes = 0;
   #controlTokens: number[] | undefined;
+  #markTokens: ReadonlySet<number> | undefined;
 
   constructor(native: Native, model: Pointer) {
     this.#native = native;
@@ -46,7 +49,8 @@ class LlamaVocabulary implements Vocabulary {
   get controlTokens(): readonly number[] {
     if (this.#controlTokens === undefined) {
       const found: number[] = [];
-      for (let token = 0; token < this.size; token++) if (this.#sizeOf(token, false) === 0) found.push(token);
+      for (let token = 0; token < this.size; token++)
+        if (this.#sizeOf(token, this.#isMark(token)) === 0) found.push(token);
       this.#controlTokens = found;
     }
     return this.#controlTokens;
@@ -68,7 +72,7 @@ class LlamaVocabulary implements Vocabulary {
 
   piece(token: number, special = false): Uint8Array {
     const cache = this.#pieces[special ? 1 : 0];
-    return (cache[token] ??= this.#readPiece(token, special));
+    return (cache[token] ??= this.#readPiece(token, special || this.#isMark(token)));
   }
 
   endsGeneration(token: number): boolean {
@@ -79,6 +83,16 @@ class LlamaVocabulary implements Vocabulary {
   #tokenizeInto(ids: Int32Array, bytes: Uint8Array, options: { parseSpecial: boolean; addSpecial: boolean }): number {
     const { addSpecial, parseSpecial } = options;
     return this.#native.tokenize(this.#vocabulary, bytes, bytes.length, ids, ids.length, addSpecial, parseSpecial);
+  }
+
+  #isMark(token: number): boolean {
+    this.#markTokens ??= new Set(
+      marks.flatMap((mark) => {
+        const ids = this.tokenize(mark, { parseSpecial: true, addSpecial: false });
+        return ids.length === 1 ? [ids[0]!] : [];
+      }),
+    );
+    return this.#markTokens.has(token);
   }
 
   /** With no room for it, a piece's size comes back as a negative number. */

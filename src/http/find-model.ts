@@ -1,4 +1,4 @@
-import { shorten } from "../api/openai/check-body.ts";
+import { shorten } from "../api/shown-value.ts";
 import { failure } from "../core/errors.ts";
 import type { Models, ServedModel } from "../core/models.ts";
 

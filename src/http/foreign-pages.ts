@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { isLoopback } from "../config/bind.ts";
 import { failure } from "../core/errors.ts";
-import { shorten } from "../api/openai/check-body.ts";
+import { shorten } from "../api/shown-value.ts";
 import { allows } from "./cors.ts";
 import type { CurrentSettings } from "./server-settings.ts";
 

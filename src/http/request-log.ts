@@ -3,7 +3,7 @@ import type { Timings } from "../api/openai/timings.ts";
 import type { MillraceError } from "../core/errors.ts";
 import type { ChoiceEvent } from "../core/generation.ts";
 import type { Logger } from "../telemetry/log.ts";
-import { shorten } from "../api/openai/check-body.ts";
+import { shorten } from "../api/shown-value.ts";
 
 declare module "fastify" {
   interface FastifyRequest {

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import type * as z from "zod";
-import { chatRequest } from "../../src/api/openai/chat-request.ts";
-import { completionRequest } from "../../src/api/openai/completion-request.ts";
+import { chatRequest, parseChat } from "../../src/api/openai/chat-request.ts";
+import { completionRequest, parseCompletion } from "../../src/api/openai/completion-request.ts";
+import { someFixed } from "../../src/api/openai/testing.ts";
 import { applyTemplateRequest, detokenizeRequest, tokenizeRequest } from "../../src/api/plain/text-requests.ts";
-import { generateStreamRequest } from "../../src/api/plain/generate-stream.ts";
+import { generateStreamRequest, parseGenerateStream } from "../../src/api/plain/generate-stream.ts";
 
 /** Bytes for a connection of their own, and what is wrong with them. */
 export interface MalformedRequest {
@@ -30,6 +31,22 @@ const routes: readonly Route[] = [
 ];
 const anyRoute = fc.constantFrom(...routes);
 const goodBody = JSON.stringify(chat);
+
+const parsers = new Map<z.ZodObject, (body: unknown) => unknown>([
+  [chatRequest, (body) => parseChat(body, someFixed())],
+  [completionRequest, (body) => parseCompletion(body, someFixed())],
+  [generateStreamRequest, (body) => parseGenerateStream(body, someFixed())],
+]);
+
+/** What fits may be asked, so it is no bad input. */
+function fits({ schema }: Route, json: string): boolean {
+  try {
+    (parsers.get(schema) ?? ((body) => schema.parse(body)))(JSON.parse(json));
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 const deep = (open: string, close: string) => open.repeat(200_000) + close.repeat(200_000);
 
@@ -80,14 +97,15 @@ function withField(good: object, field: string, json: string): string {
   return `${JSON.stringify(good).slice(0, -1)},${JSON.stringify(field)}:${json}}`;
 }
 
-const wrongField = anyRoute.chain(({ path, schema, good }) =>
-  fc
-    .tuple(fc.constantFrom(...Object.keys(schema.shape)), value)
-    .map(([field, json]) => ({ path, field, body: withField(good, field, json) }))
-    // What fits may be asked, so it is no bad input.
-    .filter(({ body }) => !schema.safeParse(JSON.parse(body)).success)
-    .map(({ path, field, body }) => ({ wrong: `${path}: ${field}`, bytes: post(path, body) })),
-);
+/** Any field of any route with one of the values, where that does not fit. */
+const fieldWith = (values: fc.Arbitrary<string>) =>
+  anyRoute.chain((route) =>
+    fc
+      .tuple(fc.constantFrom(...Object.keys(route.schema.shape)), values)
+      .map(([field, json]) => ({ field, body: withField(route.good, field, json) }))
+      .filter(({ body }) => !fits(route, body))
+      .map(({ field, body }) => ({ wrong: `${route.path}: ${field}`, bytes: post(route.path, body) })),
+  );
 
 const unknownField = fc
   .tuple(
@@ -124,10 +142,44 @@ const wrongText = fc
     return { wrong: `${path}: no text`, bytes: post(path, body) };
   });
 
-const heavyField = fc.tuple(anyRoute, heavy).map(([{ path, good }, json]) => {
+/** Too much for the field that a request is about, whether its form is right or not. */
+const heavyMain = fc.tuple(anyRoute, heavy).map(([{ path, good }, json]) => {
   const [main] = Object.keys(good) as [string];
   return { wrong: `${path}: deep or large`, bytes: post(path, withField(good, main, json)) };
 });
+
+const inSchemas = [
+  "type $ref $defs enum const anyOf oneOf allOf not properties required items additionalProperties propertyNames",
+  "prefixItems minItems uniqueItems pattern format minLength minimum multipleOf a __proto__ toString",
+].flatMap((names) => names.split(" "));
+const objectText = (members: fc.Arbitrary<string>) =>
+  fc
+    .array(fc.tuple(fc.constantFrom(...inSchemas), members), { minLength: 1, maxLength: 2 })
+    .map((pairs) => `{${pairs.map(([name, json]) => `${JSON.stringify(name)}:${json}`).join(",")}}`);
+
+/** Like a JSON schema, with objects in it that no text or number can be made of, and deep ones. */
+const { hostile } = fc.letrec<{ hostile: string }>((tie) => ({
+  hostile: fc.oneof(
+    { depthSize: "small" },
+    { weight: 3, arbitrary: fc.constantFrom('{"toString":1,"valueOf":1}', '{"__proto__":{"toString":1}}') },
+    fc.constantFrom("null", "-1", '"object"', '"array"', '"string"', '"number"', '"#"', '"#/$defs/a"', '"("'),
+    { weight: 4, arbitrary: objectText(tie("hostile")) },
+    { weight: 2, arbitrary: fc.array(tie("hostile"), { maxLength: 3 }).map((items) => `[${items.join(",")}]`) },
+    fc.constant(deep("[", "]")),
+  ),
+}));
+
+const schemaPlaces: readonly ((schema: string) => string)[] = [
+  (schema) => `"guided_json":${schema}`,
+  (schema) => `"response_format":{"type":"json_schema","json_schema":{"name":"a","schema":${schema}}}`,
+  (schema) => `"tool_choice":"required","tools":[{"type":"function","function":{"name":"a","parameters":${schema}}}]`,
+];
+const chatRoute = routes[0]!;
+const hostileSchema = fc
+  .tuple(fc.constantFrom(...schemaPlaces), objectText(hostile))
+  .map(([place, schema]) => `${JSON.stringify(chatRoute.good).slice(0, -1)},${place(schema)}}`)
+  .filter((body) => !fits(chatRoute, body))
+  .map((body) => ({ wrong: "a hostile schema", bytes: post(chatRoute.path, body) }));
 
 const wrongHeader = fc
   .constantFrom(
@@ -182,12 +234,15 @@ const noHttp = fc
 
 /** Every one of them is to be answered with a 4xx. */
 export const malformedRequest: fc.Arbitrary<MalformedRequest> = fc.oneof(
-  { weight: 500, arbitrary: wrongField },
+  { weight: 400, arbitrary: fieldWith(value) },
+  { weight: 100, arbitrary: hostileSchema },
+  { weight: 50, arbitrary: fieldWith(hostile) },
   { weight: 100, arbitrary: unknownField },
   { weight: 100, arbitrary: brokenJson },
   { weight: 50, arbitrary: cutOff },
   { weight: 50, arbitrary: wrongText },
-  { weight: 5, arbitrary: heavyField },
+  { weight: 5, arbitrary: heavyMain },
+  { weight: 5, arbitrary: fieldWith(heavy) },
   { weight: 50, arbitrary: wrongHeader },
   { weight: 50, arbitrary: chunked },
   { weight: 50, arbitrary: wrongRoute },

@@ -1,9 +1,10 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { generateText, streamText, tool } from "ai";
+import { generateText, Output, streamText, tool } from "ai";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import * as z from "zod";
 import { startServer, type TestServer } from "../e2e/server.ts";
 import { testModel } from "../models.ts";
+import { booking, wish } from "./booking.ts";
 
 // Vercel's AI SDK against the built program with a real model.
 
@@ -48,6 +49,27 @@ test("a tool that must be called is called as its schema says, whole and as a st
   expect(["Rome", "Paris"]).toContain((toolCalls[0]!.input as { city: string }).city);
   const streamed = await streamText(asked).toolCalls;
   expect(streamed.map(({ input }) => input)).toEqual(toolCalls.map(({ input }) => input));
+});
+
+test("an object is what its schema says, beside tools and alone, whole and as a stream", async () => {
+  const weather = tool({ description: "The weather now", inputSchema: z.object({ city: z.enum(["Rome", "Paris"]) }) });
+  const strict = createOpenAICompatible({
+    name: "millrace",
+    baseURL: `${server.url}/v1`,
+    supportsStructuredOutputs: true,
+  });
+  const asked = {
+    ...greedy,
+    model: strict("smollm2-135m-instruct"),
+    prompt: wish,
+    maxOutputTokens: 400,
+    output: Output.object({ schema: booking }),
+  };
+  booking.parse((await generateText(asked)).output);
+  booking.parse(await streamText(asked).output);
+  const besideTools = await generateText({ ...asked, tools: { weather } });
+  if (besideTools.finishReason === "stop") booking.parse(besideTools.output);
+  else expect(besideTools.toolCalls.length).toBeGreaterThan(0);
 });
 
 test("a completion", async () => {

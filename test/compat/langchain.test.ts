@@ -3,6 +3,7 @@ import { ChatOpenAI, OpenAI } from "@langchain/openai";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startServer, type TestServer } from "../e2e/server.ts";
 import { testModel } from "../models.ts";
+import { booking, wish } from "./booking.ts";
 
 // LangChain against the built program with a real model.
 
@@ -58,6 +59,15 @@ test("a tool that must be called is called as its schema says, whole and as a st
   const answer = await new ChatOpenAI(settings()).invoke([...messages, whole, result]);
   expect(answer.text).toMatch(/\w/);
 });
+
+test.each(["jsonSchema", "functionCalling"] as const)(
+  "structured output is what its schema says: %s",
+  async (method) => {
+    const chat = new ChatOpenAI({ ...settings(), maxTokens: 400 });
+    const answer: unknown = await chat.withStructuredOutput(booking, { name: "booking", method }).invoke(wish);
+    booking.parse(answer);
+  },
+);
 
 test("several conversations at once", async () => {
   const chat = new ChatOpenAI(settings());

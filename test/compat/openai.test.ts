@@ -1,7 +1,10 @@
 import OpenAI from "openai";
+import { zodFunction, zodResponseFormat } from "openai/helpers/zod";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import * as z from "zod";
 import { startServer, type TestServer } from "../e2e/server.ts";
 import { testModel } from "../models.ts";
+import { booking, wish } from "./booking.ts";
 
 // The official client against the built program with a real model.
 
@@ -76,6 +79,23 @@ test("a text is scored as evaluations ask for it, and as it was when it was gene
   said.forEach((logprob, at) => expect(scored!.logprobs!.token_logprobs![first + at]).toBeCloseTo(logprob, 0));
   expect(odd!.logprobs!.token_logprobs![first]!).toBeLessThan(said[0]! - 2);
   expect(usage!.completion_tokens).toBe(2);
+});
+
+test("an answer is parsed as what it was asked to be, beside tools and alone, whole and as a stream", async () => {
+  // The client refuses fields that may be missing, unless they may be null as well.
+  const schema = booking.extend({ breakfast: z.boolean().nullish() });
+  const weather = zodFunction({ name: "weather", parameters: z.object({ city: z.enum(["Rome", "Paris"]) }) });
+  const format = zodResponseFormat(schema, "booking");
+  const asked = { ...greedy, messages: [{ role: "user" as const, content: wish }], max_tokens: 400 };
+  for (const tools of [undefined, [weather]]) {
+    const kept = { ...asked, response_format: format, ...(tools && { tools }) };
+    const whole = (await client.chat.completions.parse(kept)).choices[0]!;
+    const streamed = (await client.chat.completions.stream(kept).finalChatCompletion()).choices[0]!;
+    for (const { message, finish_reason: reason } of [whole, streamed]) {
+      if (tools === undefined || reason === "stop") schema.parse(message.parsed);
+      else for (const { function: call } of message.tool_calls!) expect(call.parsed_arguments).toBeTruthy();
+    }
+  }
 });
 
 test("choices, logprobs and seeds", async () => {

@@ -1,5 +1,5 @@
 import { failure, type MillraceError } from "../../core/errors.ts";
-import { describe } from "../openai/check-body.ts";
+import { describe } from "../shown-value.ts";
 import { mostRepetitions } from "./cursor.ts";
 
 export type Schema = Readonly<Record<string, unknown>>;

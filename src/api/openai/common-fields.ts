@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { failure } from "../../core/errors.ts";
 import type { GenerationRequest, Lane, Prompt, RequestDefaults, Sampling, Tenant } from "../../core/generation.ts";
-import { describe } from "./check-body.ts";
+import { describe } from "../shown-value.ts";
 import { constraintOf, guidedFields, type ConstraintFields, type CallConstraint } from "./constraint-fields.ts";
 import type { CallReading } from "./tool-calls.ts";
 import { flag, ignored, integerFrom, listOf, numberFrom, objectOf, text } from "./fields.ts";

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { failure } from "../../core/errors.ts";
 import { lanes, type Lane } from "../../core/generation.ts";
-import { describe } from "./check-body.ts";
+import { describe } from "../shown-value.ts";
 import { choiceOf, secondsUpTo } from "./fields.ts";
 
 const longestTimeout = 86_400;

@@ -1,5 +1,6 @@
 import type { Constraint, Expression } from "../../core/constraint.ts";
 import { failure } from "../../core/errors.ts";
+import { describe } from "../shown-value.ts";
 import { choice, list, Rules, sequence, text } from "./expressions.ts";
 import { compileJsonSchema } from "./json-schema.ts";
 import { isObject, type Schema } from "./schema-place.ts";
@@ -60,11 +61,7 @@ function objectOf({ parameters, path }: CallableTool, rules: Rules): Expression 
   const { type, properties, additionalProperties, required } = parameters;
   const combiner = combiners.find((key) => Object.hasOwn(parameters, key));
   if (type !== undefined && !isTypeObject(type))
-    throw failure("invalid_value", {
-      field: `${path}.type`,
-      value: JSON.stringify(type).slice(0, 60),
-      accepted: '"object"',
-    });
+    throw failure("invalid_value", { field: `${path}.type`, value: describe(type), accepted: '"object"' });
   if (type === undefined && combiner !== undefined)
     throw failure("invalid_value", {
       field: `${path}.${combiner}`,
@@ -80,9 +77,12 @@ function objectOf({ parameters, path }: CallableTool, rules: Rules): Expression 
 const isTypeObject = (type: unknown): boolean =>
   (Array.isArray(type) && type.length === 1 ? type[0] : type) === "object";
 
+const reference = /^#\/(\$defs|definitions)\/([^/]+)$/;
+
 /** The schema of an object that the root of another refers to, as those of recursive types do; else undefined. */
 function referred(schema: Schema): unknown {
-  const [, group = "", name = ""] = /^#\/(\$defs|definitions)\/([^/]+)$/.exec(String(schema["$ref"])) ?? [];
+  const pointer = schema["$ref"];
+  const [, group = "", name = ""] = (typeof pointer === "string" && reference.exec(pointer)) || [];
   const found = isObject(schema[group]) ? schema[group][name] : undefined;
   return isObject(found) && isTypeObject(found["type"]) ? found : undefined;
 }

@@ -65,6 +65,8 @@ describe("a regular expression", () => {
     );
   });
 
+  /** V8 looks at places within a surrogate pair, too, where an expression looks ahead and may match nothing. */
+  const withoutPairs = texts.map((text) => text.replaceAll("🐻", "x"));
   const few = fc
     .array(fc.tuple(atoms, fc.constantFrom("", "*", "?")), { maxLength: 2 })
     .map((parts) => parts.flat().join(""));
@@ -82,7 +84,7 @@ describe("a regular expression", () => {
           looking,
           fc.tuple(looking, looking).map((both) => both.join("|")),
         ),
-        texts,
+        withoutPairs,
         (source, text) => {
           for (const [constraintOf, expression] of [
             [regex, `^(?:${source})$`],

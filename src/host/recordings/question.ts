@@ -8,7 +8,7 @@ export interface Question {
 }
 
 /** Who asks, how urgently, how long it may take and in what form do not decide what is answered. */
-const undecisive: readonly string[] = ["id", "tenant", "lane", "timeoutMs", "listed"];
+const undecisive: readonly string[] = ["id", "tenant", "lane", "timeoutMs", "arrived", "listed"];
 
 /** `asked` is a `GenerationRequest`, an `EmbeddingRequest` or a `TextQuestion`. */
 export function questionOf(kind: Question["kind"], model: string, asked: object): Question {

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import type * as z from "zod";
 import { chatRequest } from "../../src/api/openai/chat-request.ts";
 import { completionRequest } from "../../src/api/openai/completion-request.ts";
+import { embeddingRequest } from "../../src/api/openai/embedding-request.ts";
 import { applyTemplateRequest, detokenizeRequest, tokenizeRequest } from "../../src/api/plain/text-requests.ts";
 import { generateStreamRequest } from "../../src/api/plain/generate-stream.ts";
 
@@ -24,6 +25,7 @@ const routes: readonly Route[] = [
   { path: "/chat/completions", schema: chatRequest, good: chat },
   { path: "/v1/completions", schema: completionRequest, good: text },
   { path: "/generate_stream", schema: generateStreamRequest, good: text },
+  { path: "/v1/embeddings", schema: embeddingRequest, good: { input: "hi" } },
   { path: "/tokenize", schema: tokenizeRequest, good: { content: "hi" } },
   { path: "/detokenize", schema: detokenizeRequest, good: { tokens: [7] } },
   { path: "/apply-template", schema: applyTemplateRequest, good: { messages: chat.messages } },

@@ -1,6 +1,7 @@
 /**
  * The judges in Python, pinned in test/compat/python/requirements.txt, installed into .cache once: the official client
- * against the built program with its default model, and schemathesis, which makes requests of `/openapi.json`.
+ * against the built program with its default model and with one that embeds, and schemathesis, which makes requests of
+ * `/openapi.json`.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -19,9 +20,17 @@ install(join(judges, "requirements.txt"));
 {
   // A small context, so that answers to whatever it comes up with are short.
   await using server = await startServer({ args: ["--engine", "fake", "--context", "64", "--log-level", "error"] });
-  const options = ["--max-examples", "50", "--seed", "1"];
+  judgeSchema(server, "--max-examples", "50");
+}
+{
+  await using server = await startServer({ args: ["--engine", "fake", "--pooling", "mean", "--log-level", "error"] });
+  run(join(bin, "python"), join(judges, "openai_embeddings.py"), server.url);
+  judgeSchema(server, "--include-path", "/v1/embeddings", "--max-examples", "100");
+}
+
+function judgeSchema({ url }: { readonly url: string }, ...options: string[]): void {
   const config = join(judges, "schemathesis.toml");
-  run(join(bin, "schemathesis"), "--config-file", config, "run", `${server.url}/openapi.json`, ...options);
+  run(join(bin, "schemathesis"), "--config-file", config, "run", `${url}/openapi.json`, "--seed", "1", ...options);
 }
 
 function install(requirements: string): void {

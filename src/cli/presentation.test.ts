@@ -15,7 +15,7 @@ const loaded = {
     description: "llama 135M Q4_1",
     contextPerSlot: 2048,
     trainedContext: 2048,
-    capabilities: { trimInPlace: true, trimAfterRestore: true, window: 0, recurrent: false, encoder: false },
+    capabilities: { trimInPlace: true, trimAfterRestore: true, window: 0, recurrent: false },
   },
   hasChatTemplate: true,
 };

@@ -4,7 +4,10 @@ import type { GenerationRequest, Prompt } from "./generation.ts";
 export type EmbeddingInput = Exclude<Prompt, { kind: "chat" }>;
 
 /** Texts whose vectors a client wants: no wire names, every field valid. */
-export interface EmbeddingRequest extends Pick<GenerationRequest, "id" | "model" | "tenant" | "lane" | "timeoutMs"> {
+export interface EmbeddingRequest extends Pick<
+  GenerationRequest,
+  "id" | "model" | "tenant" | "lane" | "timeoutMs" | "arrived"
+> {
   /** At least one; none is empty. */
   readonly inputs: readonly EmbeddingInput[];
   /** The client sent an array of them: an error names the one at fault. */

@@ -174,7 +174,12 @@ export const errorTable = {
   template_timeout: {
     ...serverFault,
     retryable: false,
-    message: (a: { seconds: number }) => `the model's chat template did not end within ${a.seconds} s`,
+    message: (a: { seconds: number }) => `the model's chat template did not end within ${inSeconds(a.seconds)} s`,
+  },
+  tokenizing_failed: {
+    ...serverFault,
+    retryable: false,
+    message: (a: { problem: string }) => `the text was not made tokens: ${a.problem}`,
   },
   no_vector: {
     ...serverFault,

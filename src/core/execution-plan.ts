@@ -7,7 +7,7 @@ export type KvType = "f32" | "f16" | "bf16" | "q8_0" | "q5_1" | "q5_0" | "q4_1" 
 export interface ExecutionPlan {
   /** Path of the GGUF file; for the fake engine a name. */
   readonly modelFile: string;
-  readonly task: "generate" | "embed" | "rank";
+  readonly task: "generate" | "embed";
   /** Embed: what makes one vector of those of a text's tokens; `model` = as its file says. */
   readonly pooling: "model" | "mean" | "cls" | "last";
   /** Threads for decode steps and for batches with a prefill. */

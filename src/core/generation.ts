@@ -106,6 +106,8 @@ export interface GenerationRequest {
   readonly lane: Lane;
   /** For queue, prefill and decode together, in ms; undefined = no limit. */
   readonly timeoutMs: number | undefined;
+  /** Since when the timeout counts, on the system's clock in ms; missing = since it is asked. */
+  readonly arrived?: number;
   readonly prompt: Prompt;
   /** Which of the answers that a client asked for together it is, for their draws differ. Unsigned 32 bits. */
   readonly choice: number;

@@ -11,7 +11,6 @@ export interface Capabilities {
   readonly window: number;
   /** The memory is a state, not a list of cells (Mamba, RWKV): it can only be cleared. */
   readonly recurrent: boolean;
-  readonly encoder: boolean;
 }
 
 /** What the engine turned out to be, in plain data: it crosses to the server process. */

@@ -120,7 +120,24 @@ test("of those that wait only the one whose texts are being tokenized is a suspe
   ready();
   says("running", vectors(1, 1));
   expect(look()).toEqual(["again running: x", "again bad: x"]);
-  expect(roster.onDeath(crash("running"))).toMatchObject({ taught: true });
+  roster.onDeath(crash()); // before anything was computed
+  ready();
+  expect(look()).toEqual(["again waiting: x"]);
+});
+
+test("who leaves in its trial may have killed the engine all the same: the next one is tried again", async () => {
+  const { roster, ask, says, look, ready } = setUp();
+  ready();
+  const [poison, good] = [ask("poison", "x"), ask("good", "y")];
+  roster.onDeath(crash("poison", "good"));
+  ready();
+  poison.abort.abort();
+  look();
+  expect(roster.onDeath(crash("poison"))).toMatchObject({ taught: false });
+  ready();
+  expect(look()).toEqual(["again good: y"]);
+  says("good", vectors(1, 1));
+  expect(await good.answer).toMatchObject({ promptTokens: 1 });
 });
 
 test("an abort frees the engine at once; one that came before takes nothing", async () => {

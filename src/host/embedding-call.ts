@@ -48,7 +48,7 @@ export class EmbeddingCall implements PendingRequest {
       this.fail(failure("request_cancelled", undefined));
     };
     this.#source = source;
-    this.#arrived = systemClock.now();
+    this.#arrived = this.request.arrived ?? systemClock.now();
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       return await new Promise<Embeddings>((resolve, reject) => {

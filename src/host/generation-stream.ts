@@ -149,7 +149,7 @@ export class GenerationStream implements AsyncIterableIterator<GenerationEvent, 
     if (signal.aborted) throw failure("request_cancelled", undefined);
     this.#source = connect();
     this.#outcome = undefined;
-    this.#arrived = systemClock.now();
+    this.#arrived = this.request.arrived ?? systemClock.now();
     signal.addEventListener("abort", this.#onAbort, { once: true });
     this.#source.submit(this);
   }

@@ -23,9 +23,9 @@ export class LeasedStream implements AsyncIterableIterator<GenerationEvent, unde
     { signal, lease }: { readonly signal: AbortSignal; readonly lease: () => Promise<Lease> },
   ) {
     this.#begin = async () => {
-      const arrived = systemClock.now();
+      const arrived = request.arrived ?? systemClock.now();
       const leased = await lease();
-      return { lease: leased, events: leased.backend.generate(withTimeLeft(request, arrived), signal) };
+      return { lease: leased, events: leased.backend.generate({ ...request, arrived }, signal) };
     };
   }
 
@@ -66,13 +66,6 @@ export class LeasedStream implements AsyncIterableIterator<GenerationEvent, unde
     this.#lease?.release();
     this.#lease = undefined;
   }
-}
-
-/** A request that has waited since `arrived`, on the system's clock. */
-export function withTimeLeft<R extends Pick<GenerationRequest, "timeoutMs">>(request: R, arrived: number): R {
-  const { timeoutMs } = request;
-  if (timeoutMs === undefined) return request;
-  return { ...request, timeoutMs: Math.max(1, timeoutMs - (systemClock.now() - arrived)) };
 }
 
 const none: AsyncIterator<GenerationEvent> = { next: async () => ({ done: true, value: undefined }) };

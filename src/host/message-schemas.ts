@@ -18,7 +18,7 @@ const kvType = z.enum(["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4
 const planSchema = z
   .object({
     modelFile: z.string(),
-    task: z.enum(["generate", "embed", "rank"]),
+    task: z.enum(["generate", "embed"]),
     pooling: z.enum(["model", "mean", "cls", "last"]),
     threads: z.int().positive(),
     batchThreads: z.int().positive(),
@@ -255,7 +255,6 @@ export const infoSchema = z.object({
     trimAfterRestore: z.boolean(),
     window: count,
     recurrent: z.boolean(),
-    encoder: z.boolean(),
   }),
   dimensions: z.int().positive().exactOptional(),
 });

@@ -8,7 +8,7 @@ import type { GenerationEvent, GenerationRequest, RequestDefaults } from "../cor
 import type { ModelReport, ServedModel } from "../core/models.ts";
 import type { Scheduling } from "../core/scheduling.ts";
 import type { TextQuestion, TextReply } from "../core/text-question.ts";
-import { LeasedStream, withTimeLeft, type Lease } from "./leased-stream.ts";
+import { LeasedStream, type Lease } from "./leased-stream.ts";
 import { endModel, ModelLoading, type LoadedModel, type LoadingSteps } from "./model-loading.ts";
 import type { Occupant } from "./model-room.ts";
 import type { MemoryHeld } from "./process-memory.ts";
@@ -143,9 +143,9 @@ export class PooledModel implements ServedModel, Occupant {
   }
 
   async embed(request: EmbeddingRequest, signal: AbortSignal): Promise<Embeddings> {
-    const arrived = systemClock.now();
+    const { arrived = systemClock.now() } = request;
     const { backend, release } = await this.#leaseFor("embed", request, signal);
-    return await backend.embed(withTimeLeft(request, arrived), signal).finally(release);
+    return await backend.embed({ ...request, arrived }, signal).finally(release);
   }
 
   async ask(question: TextQuestion, signal: AbortSignal): Promise<TextReply> {
@@ -258,16 +258,18 @@ export class PooledModel implements ServedModel, Occupant {
     return await this.#lease(request, signal);
   }
 
-  async #lease({ timeoutMs }: Pick<GenerationRequest, "timeoutMs">, signal: AbortSignal): Promise<Lease> {
+  async #lease(request: Pick<GenerationRequest, "timeoutMs" | "arrived">, signal: AbortSignal): Promise<Lease> {
     const state = this.#state;
     if (state.type === "closed") throw failure("shutting_down", undefined);
     if (state.type === "ready" && !this.#leaving) return this.#enter(state.loaded);
     if (state.type === "failed" && systemClock.now() < state.until) throw unavailable(state.error, state.until);
     const { etaSeconds = 0 } = this.#progress();
-    const tooLong = 1000 * etaSeconds > (timeoutMs ?? Infinity);
+    const { timeoutMs, arrived = systemClock.now() } = request;
+    const withinMs = timeoutMs && Math.max(0, arrived + timeoutMs - systemClock.now());
+    const tooLong = 1000 * etaSeconds > (withinMs ?? Infinity);
     if (tooLong || this.#line.size >= this.#spec.mostWaiting) throw this.#stillLoading();
     if (state.type === "unloaded" || state.type === "failed") this.#begin();
-    return await this.#line.wait({ signal, withinMs: timeoutMs, tooLate: () => this.#stillLoading() });
+    return await this.#line.wait({ signal, withinMs, tooLate: () => this.#stillLoading() });
   }
 
   #stillLoading(): MillraceError {

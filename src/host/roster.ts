@@ -78,7 +78,7 @@ export class Roster implements StreamSource {
   onDeath({ running, byItself, problem }: EngineDeath): Pick<EngineLife, "tokens" | "taught"> {
     const preparing = [...this.#inside].find((id) => this.#pending.get(id)?.admitted === false);
     const ran = [...running, preparing ?? ""].filter((id) => (this.#pending.get(id)?.credit ?? 0) > 0);
-    const convicted = this.#quarantine.died(ran, byItself);
+    const convicted = this.#quarantine.died(ran, byItself && this.#knowsWho(running));
     this.#inside.clear();
     this.#send = undefined;
     this.#look();
@@ -130,6 +130,12 @@ export class Roster implements StreamSource {
     if (this.#quarantine.isOver) return;
     this.#quarantine.release(id);
     this.#letIn();
+  }
+
+  /** In a trial it was whoever is on trial, unless the last step was for somebody who has left: that one may have done it. */
+  #knowsWho(running: readonly string[]): boolean {
+    const { onTrial } = this.#quarantine;
+    return onTrial === undefined || running.includes(onTrial) || running.every((id) => this.#pending.has(id));
   }
 
   #letIn(): void {

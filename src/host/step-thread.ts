@@ -27,12 +27,13 @@ export class StepThread {
     this.#pulse = pulse;
   }
 
-  /** Does what the service worker says, until `close`; then the process ends. */
-  listen(): void {
+  /** Does what the service worker says, and first what it has said already, until `close`; then the process ends. */
+  listen(early: readonly WorkerToMain[]): void {
     this.#worker.on("message", (message: WorkerToMain) => this.#receive(message));
     this.#worker.on("messageerror", die);
     this.#worker.on("error", die);
     this.#worker.on("exit", () => die(new Error("the service worker has ended")));
+    for (const message of early) this.#receive(message);
   }
 
   #receive(message: WorkerToMain): void {

@@ -102,7 +102,8 @@ export class TextJobs {
     const { templateMs, perCharacterMs, trieMs } = this.#options.limits;
     const ms = templateMs + perCharacterMs * sizeOf(job);
     const makesTrie = job.type === "prompt" && job.request.constraint !== undefined && !this.#hasTrie;
-    const timer = setTimeout(() => this.#onTimeout(), makesTrie ? ms + trieMs : ms);
+    const within = makesTrie ? ms + trieMs : ms;
+    const timer = setTimeout(() => this.#onTimeout(job, within / 1000), within);
     this.#running = { job, timer, wanted: true };
     this.#tell({ type: "job", job });
   }
@@ -127,17 +128,22 @@ export class TextJobs {
     else this.#options.onPrepared(job as PrepareJob, answer.tokens);
   }
 
-  #onTimeout(): void {
+  #onTimeout(job: TextJob, seconds: number): void {
     this.#worker.removeAllListeners();
     void this.#worker.terminate();
-    this.#replace(failure("template_timeout", { seconds: this.#options.limits.templateMs / 1000 }).toBody());
+    const problem = `it took longer than ${seconds.toFixed(1)} s`;
+    const error = rendersTemplate(job)
+      ? failure("template_timeout", { seconds })
+      : failure("tokenizing_failed", { problem });
+    this.#replace(error.toBody());
   }
 
   /** The worker died by itself. Before any job that is a fault of ours, and the process must not pretend to work. */
   #onDeath(error: Error): void {
     if (this.#running === undefined) throw error;
     const outOfMemory = "code" in error && error.code === "ERR_WORKER_OUT_OF_MEMORY";
-    const problem = failure("template_failed", { problem: "it needs too much memory" });
+    const code = rendersTemplate(this.#running.job) ? "template_failed" : "tokenizing_failed";
+    const problem = failure(code, { problem: "it needs too much memory" });
     this.#replace((outOfMemory ? problem : failure("internal", undefined, error)).toBody());
   }
 
@@ -159,6 +165,12 @@ export class TextJobs {
 
 export function idOf(job: TextJob): string {
   return "request" in job ? job.request.id : job.id;
+}
+
+/** What takes too long or too much is then the model's template rather than the tokenizer. */
+function rendersTemplate(job: TextJob): boolean {
+  if (job.type === "ask") return job.question.kind === "render";
+  return job.type === "prompt" && job.request.prompt.kind === "chat";
 }
 
 /** In UTF-16 units, or token ids: only a measure of the work. */

@@ -36,6 +36,28 @@ test("the official client gets vectors, in either encoding, and usage", async ()
   );
 });
 
+test("vectors of thousands of texts are written in many turns of the event loop", async () => {
+  const vectors = Array.from({ length: 1000 }, (_, at) =>
+    Float32Array.from({ length: 400 }, (_, i) => Math.sin(at + i)),
+  );
+  let turns = 0;
+  let counting = true;
+  const count = (): void => {
+    turns++;
+    if (counting) setImmediate(count);
+  };
+  await using it = await startEmbedder(async () => {
+    count();
+    return { vectors, promptTokens: 7 };
+  });
+  const headers = { "content-type": "application/json" };
+  const answer = await fetch(`${it.url}/v1/embeddings`, { method: "POST", headers, body: '{"input":["a"]}' });
+  counting = false; // its first bytes are here
+  expect(answer.headers.get("content-type")).toBe("application/json; charset=utf-8");
+  const { length } = await answer.text();
+  expect(turns).toBeGreaterThan(length / 2 ** 17);
+});
+
 test("errors have their status and name their field", async () => {
   await using it = await startEmbedder(async ({ model }) => {
     throw failure("no_embeddings", { model });

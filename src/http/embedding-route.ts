@@ -1,5 +1,6 @@
+import { setImmediate } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
-import { formatEmbeddings } from "../api/openai/embedding-answer.ts";
+import { embeddingPieces } from "../api/openai/embedding-answer.ts";
 import { parseEmbedding } from "../api/openai/embedding-request.ts";
 import type { Models } from "../core/models.ts";
 import { addRoute } from "./add-route.ts";
@@ -7,6 +8,9 @@ import { findModel } from "./find-model.ts";
 import { fixedOf } from "./request-facts.ts";
 import { failureOf, type RequestScopes } from "./request-scopes.ts";
 import type { CurrentSettings } from "./server-settings.ts";
+
+/** Characters that are written at once: a millisecond's. */
+const charactersOfTurn = 65_536;
 
 interface Serving {
   readonly models: Models;
@@ -25,10 +29,25 @@ export function addEmbeddingRoute(server: FastifyInstance, serving: Serving): vo
       try {
         const embeddings = await model.embed(asked, signal);
         request.record.promptTokens = embeddings.promptTokens;
-        return formatEmbeddings(embeddings, { model: asked.model, encoding });
+        void reply.type("application/json; charset=utf-8");
+        return await inTurns(embeddingPieces(embeddings, { model: asked.model, encoding }));
       } catch (thrown) {
         throw failureOf(thrown, signal);
       }
     },
   });
+}
+
+/** The pieces as one; between them others get their turn. */
+async function inTurns(pieces: Iterable<string>): Promise<Buffer> {
+  const written: Buffer[] = [];
+  let pending = "";
+  for (const piece of pieces) {
+    pending += piece;
+    if (pending.length < charactersOfTurn) continue;
+    written.push(Buffer.from(pending));
+    pending = "";
+    await setImmediate();
+  }
+  return Buffer.concat([...written, Buffer.from(pending)]);
 }

@@ -25,21 +25,20 @@ export async function* generateChoices(
   { request, prompts, choices }: Asked,
   signal: AbortSignal,
 ): AsyncGenerator<ChoiceEvent, void> {
-  const begun = systemClock.now();
+  const arrived = systemClock.now();
   const scope = new AbortController();
   setMaxListeners(0, scope.signal); // each answer listens, and Node warns of more than ten
   const onAbort = (): void => scope.abort(signal.reason);
   const streams = new MergedStreams<Place, GenerationEvent>();
-  const begin = (place: Place, over: Partial<GenerationRequest>): void => {
+  const begin = (place: Place, prompt: Prompt): void => {
     const { index } = place;
     const id = index === 0 ? request.id : `${request.id}/${index}`;
-    // By its index, for prompts may be equal and are to have answers of their own.
-    streams.add(place, backend.generate({ ...request, id, choice: index, ...over }, scope.signal));
+    // Drawn by its index, for prompts may be equal and are to have answers of their own.
+    streams.add(place, backend.generate({ ...request, id, prompt, choice: index, arrived }, scope.signal));
   };
   const beginOthers = (first: number, ids: readonly number[]): void => {
     const prompt: Prompt = { kind: "tokens", ids };
-    const timeoutMs = timeLeft(request.timeoutMs, systemClock.now() - begun);
-    for (let choice = 1; choice < choices; choice++) begin({ index: first + choice, choice }, { prompt, timeoutMs });
+    for (let choice = 1; choice < choices; choice++) begin({ index: first + choice, choice }, prompt);
   };
 
   if (signal.aborted) onAbort();
@@ -47,7 +46,7 @@ export async function* generateChoices(
   const held: ChoiceEvent[] = [];
   let notAdmitted = prompts.length * choices;
   try {
-    prompts.forEach((prompt, at) => begin({ index: at * choices, choice: 0 }, { prompt }));
+    prompts.forEach((prompt, at) => begin({ index: at * choices, choice: 0 }, prompt));
     for (let said = await streams.next(); said !== undefined; said = await streams.next()) {
       const { key, item: event } = said;
       if (event.type === "admitted") {
@@ -61,8 +60,4 @@ export async function* generateChoices(
     signal.removeEventListener("abort", onAbort);
     if (streams.close()) scope.abort();
   }
-}
-
-function timeLeft(timeoutMs: number | undefined, passed: number): number | undefined {
-  return timeoutMs === undefined ? undefined : Math.max(1, timeoutMs - passed);
 }

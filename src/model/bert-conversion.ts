@@ -69,7 +69,8 @@ const added = new Set(["position_embd", "token_types"]);
 
 /**
  * A BERT with mean pooling as a GGUF file that llama.cpp reads: tensor names and types, keys and tokens as its own
- * `convert_hf_to_gguf.py --outtype f16` writes them. Throws a SourceProblem when it is a model of another kind.
+ * `convert_hf_to_gguf.py --outtype f16` writes them. Throws a SourceProblem when it is a model of another kind. That no tensor is
+ * missing is not looked at: the sum of the whole file tells.
  */
 export function convertBert(files: BertFiles, about: { name: string; license: string }): GgufContent {
   const config = parse(configSchema, files.config, "config.json");

@@ -105,6 +105,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     kvBytesPerToken: 0,
     template: "none: 384 numbers for each text; it was trained on texts of up to 128 tokens",
     defaults: {},
+    // No other: vectors of another file's numbers under this name would not go with those that somebody has stored.
     sources: [
       {
         kind: "bert",
@@ -118,8 +119,6 @@ export const catalogue: readonly CatalogueEntry[] = [
         bytes: 46_223_360,
         sha256: "78d7e005303d611b2f6271a081fc6c7a345e7dbc54604c69ab3cebce92599185",
       },
-      // Smaller, and less exact.
-      { kind: "reference", reference: "hf:second-state/All-MiniLM-L6-v2-Embedding-GGUF:Q8_0" },
     ],
     verified: true,
   },

@@ -22,6 +22,18 @@ test("what is no safetensors file, or not whole, is named and read no further", 
   expect(() => readSafetensors(broken)).toThrow("a header that cannot be read");
 });
 
+test("a format that is not read is named, and no number is two tensors' own", () => {
+  const changed = (from: string, to: string) =>
+    Buffer.from(
+      safetensorsOf({ a: [2, 3], b: [3, 2] })
+        .toString("latin1")
+        .replace(from, to),
+      "latin1",
+    );
+  expect(() => readSafetensors(changed('"F16"', '"U16"'))).toThrow("the weights 'a' are U16, which is not read here");
+  expect(() => readSafetensors(changed("[12,24]", "[ 6,18]"))).toThrow("lie one upon the other");
+});
+
 test("halves become the floats that they are", () => {
   const bits = [0x0000, 0x8000, 0x3c00, 0xc000, 0x7bff, 0x0400, 0x0001, 0x7c00, 0xfc00, 0x3555];
   const halves = Buffer.from(Uint16Array.from(bits).buffer);

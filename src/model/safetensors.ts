@@ -3,7 +3,7 @@ import { SourceProblem } from "./source-problem.ts";
 
 /** A tensor of a safetensors file. */
 export interface SafeTensor {
-  /** "F16", "F32", "I64" ... */
+  /** "F16", "F32" or "I64". */
   readonly type: string;
   /** The length of a row last. */
   readonly shape: readonly number[];
@@ -16,7 +16,12 @@ const headerSchema = z.record(
   z.string(),
   z.object({ dtype: z.string(), shape: z.array(whole), data_offsets: z.tuple([whole, whole]) }),
 );
-const typeBytes: Readonly<Record<string, number>> = { F16: 2, F32: 4, I64: 8 };
+/** Those that are read, and their bytes. */
+const typeBytes: ReadonlyMap<string, number> = new Map([
+  ["F16", 2],
+  ["F32", 4],
+  ["I64", 8],
+]);
 
 /**
  * The tensors of a safetensors file by their names: a length, as much JSON, then the numbers
@@ -27,12 +32,18 @@ export function readSafetensors(file: Buffer): ReadonlyMap<string, SafeTensor> {
   if (headerBytes > file.length - 8) throw new SourceProblem("the weights are not a safetensors file");
   const body = file.subarray(8 + headerBytes);
   const tensors = new Map<string, SafeTensor>();
-  for (const [name, { dtype: type, shape, data_offsets }] of Object.entries(parseHeader(file, headerBytes))) {
+  const entries = Object.entries(parseHeader(file, headerBytes));
+  for (const [name, { dtype: type, shape, data_offsets }] of entries) {
     const [from, to] = data_offsets;
-    const bytes = shape.reduce((product, size) => product * size, typeBytes[type] ?? Number.NaN);
+    const each = typeBytes.get(type);
+    if (each === undefined) throw new SourceProblem(`the weights '${name}' are ${type}, which is not read here`);
+    const bytes = shape.reduce((product, size) => product * size, each);
     if (to > body.length || to - from !== bytes) throw new SourceProblem(`the weights '${name}' are not whole`);
     tensors.set(name, { type, shape, data: body.subarray(from, to) });
   }
+  const ranges = entries.map(([, { data_offsets }]) => data_offsets).toSorted(([a], [b]) => a - b);
+  if (ranges.some(([from], at) => at > 0 && from < ranges[at - 1]![1]))
+    throw new SourceProblem("the weights lie one upon the other");
   return tensors;
 }
 

@@ -84,7 +84,6 @@ function factsOf({ plan, capabilities }: Machine) {
         trimAfterRestore: true,
         window: 0,
         recurrent: false,
-        encoder: false,
         ...capabilities,
       },
     },

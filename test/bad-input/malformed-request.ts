@@ -3,6 +3,7 @@ import type * as z from "zod";
 import { chatRequest, parseChat } from "../../src/api/openai/chat-request.ts";
 import { completionRequest, parseCompletion } from "../../src/api/openai/completion-request.ts";
 import { someFixed } from "../../src/api/openai/testing.ts";
+import { embeddingRequest } from "../../src/api/openai/embedding-request.ts";
 import { applyTemplateRequest, detokenizeRequest, tokenizeRequest } from "../../src/api/plain/text-requests.ts";
 import { generateStreamRequest, parseGenerateStream } from "../../src/api/plain/generate-stream.ts";
 
@@ -25,6 +26,7 @@ const routes: readonly Route[] = [
   { path: "/chat/completions", schema: chatRequest, good: chat },
   { path: "/v1/completions", schema: completionRequest, good: text },
   { path: "/generate_stream", schema: generateStreamRequest, good: text },
+  { path: "/v1/embeddings", schema: embeddingRequest, good: { input: "hi" } },
   { path: "/tokenize", schema: tokenizeRequest, good: { content: "hi" } },
   { path: "/detokenize", schema: detokenizeRequest, good: { tokens: [7] } },
   { path: "/apply-template", schema: applyTemplateRequest, good: { messages: chat.messages } },

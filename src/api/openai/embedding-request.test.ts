@@ -1,6 +1,5 @@
 import type OpenAI from "openai";
 import { expect, expectTypeOf, test } from "vitest";
-import { formatEmbeddings } from "./embedding-answer.ts";
 import { parseEmbedding, type embeddingFields } from "./embedding-request.ts";
 import { someFixed } from "./testing.ts";
 
@@ -49,22 +48,6 @@ test("the rest has defaults, and what does not fit is refused by name", () => {
   });
   for (const wrong of [{ dimensions: 0 }, { dimensions: "7" }, { encoding_format: "int8" }, { inputs: "a" }])
     expect(() => parse({ input: "a", ...wrong })).toThrow(expect.objectContaining({ param: Object.keys(wrong)[0] }));
-});
-
-test("vectors are numbers, or the bytes of floats", () => {
-  const embeddings = { vectors: [Float32Array.of(0.5, -1), Float32Array.of(0, 2)], promptTokens: 9 };
-  expect(formatEmbeddings(embeddings, { model: "m", encoding: "float" })).toEqual({
-    object: "list",
-    data: [
-      { object: "embedding", index: 0, embedding: [0.5, -1] },
-      { object: "embedding", index: 1, embedding: [0, 2] },
-    ],
-    model: "m",
-    usage: { prompt_tokens: 9, total_tokens: 9 },
-  });
-  expect(formatEmbeddings(embeddings, { model: "m", encoding: "base64" })).toMatchObject({
-    data: [{ embedding: "AAAAPwAAgL8=" }, { embedding: "AAAAAAAAAEA=" }],
-  });
 });
 
 test("every field of the official client's types is known", () => {

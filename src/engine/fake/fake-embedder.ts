@@ -45,7 +45,7 @@ class FakeEmbedder implements Embedder {
       description: `fake encoder with seed ${options.seed} and vectors of ${dimensions} numbers`,
       contextPerSlot: Math.min(plan.contextPerSlot, plan.microBatch, trainedContext),
       trainedContext,
-      capabilities: { trimInPlace: false, trimAfterRestore: false, window: 0, recurrent: false, encoder: true },
+      capabilities: { trimInPlace: false, trimAfterRestore: false, window: 0, recurrent: false },
       dimensions,
     };
     this.#steps = new Steps(options);

@@ -39,7 +39,6 @@ function capabilitiesOf({ window, recurrent }: FakeOptions, plan: ExecutionPlan)
     trimAfterRestore: !recurrent && window === 0,
     window,
     recurrent,
-    encoder: false,
   };
 }
 

@@ -43,12 +43,11 @@ class LlamaEmbedder implements Embedder {
     });
     this.#memory = native.memory(this.#context.pointer);
     const dimensions = native.embeddingLength(model);
-    const capabilities = { trimInPlace: false, trimAfterRestore: false, window: 0, recurrent: false };
     this.info = {
       ...libraryInfo(parts, `vectors of ${dimensions} numbers`),
       contextPerSlot,
       trainedContext,
-      capabilities: { ...capabilities, encoder: this.#memory === null },
+      capabilities: { trimInPlace: false, trimAfterRestore: false, window: 0, recurrent: false },
       dimensions,
     };
     this.#batch = new FlatBatch({

@@ -149,15 +149,13 @@ class LlamaOutput implements StepOutput {
 function capabilitiesOf(native: Native, model: Pointer, plan: ExecutionPlan): Capabilities {
   const window = Math.max(0, native.slidingWindow(model));
   const recurrent = native.isRecurrent(model) || native.isHybrid(model);
-  const encoder = native.hasEncoder(model) || !native.hasDecoder(model);
-  if (encoder) throw encodes(plan);
+  if (native.hasEncoder(model) || !native.hasDecoder(model)) throw encodes(plan);
   // A saved state has only what the window still sees, swaFull or not.
   return {
     trimInPlace: !recurrent && (window === 0 || plan.swaFull),
     trimAfterRestore: !recurrent && window === 0,
     window,
     recurrent,
-    encoder,
   };
 }
 

@@ -13,7 +13,7 @@ export interface Question {
 }
 
 /** Who asks, how urgently, how long it may take and in what form do not decide what is answered. */
-const undecisive: readonly string[] = ["id", "tenant", "lane", "timeoutMs", "listed"];
+const undecisive: readonly string[] = ["id", "tenant", "lane", "timeoutMs", "arrived", "listed"];
 
 export function questionOf(kind: Question["kind"], model: string, asked: Asked): Question {
   const all = Object.entries(withPlainIds(asked));

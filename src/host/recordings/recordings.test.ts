@@ -31,7 +31,7 @@ const info: EngineInfo = {
   description: "a toy",
   contextPerSlot: 512,
   trainedContext: 512,
-  capabilities: { trimInPlace: true, trimAfterRestore: true, window: 0, recurrent: false, encoder: false },
+  capabilities: { trimInPlace: true, trimAfterRestore: true, window: 0, recurrent: false },
 };
 
 const aRequest = (over: Partial<GenerationRequest> = {}): GenerationRequest => ({

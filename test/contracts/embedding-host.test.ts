@@ -84,7 +84,7 @@ test("what cannot be embedded is refused by name, and nothing is cut off", async
   ] as const;
   for (const [request, error] of refusals) await expect(host.embed(request, never)).rejects.toMatchObject(error);
   await expect(host.embed(refusals[0][0], never)).rejects.toThrow(
-    "'input[1]' has 601 tokens; this model serves at most 512 tokens of context",
+    "'input[1]' has 601 tokens; this model's maximum context length is 512 tokens",
   );
 });
 

@@ -45,7 +45,11 @@ const scalar = fc.oneof(
         : { type: "number", minimum: least, maximum: most };
     }),
   fc
-    .record({ type: fc.constantFrom("integer", "number"), multipleOf: fc.constantFrom(5, 2, 0.5), minimum: fc.nat(9) })
+    .record({
+      type: fc.constantFrom("integer", "number"),
+      multipleOf: fc.constantFrom(5, 2, 1, 0.5, 0.3),
+      minimum: fc.nat(9),
+    })
     .map((one) => ({ ...one, maximum: one.minimum + 20 })),
   fc
     .record({
@@ -208,7 +212,11 @@ describe("a JSON schema", () => {
       ["0.24", "0.2", "1.5", "1.50"],
     ],
     [{ type: "number", exclusiveMinimum: -0.5, maximum: -0.125 }, ["-0.49", "-0.125"], ["-0.5", "-0.50", "-0.12", "0"]],
-    [{ type: "number", multipleOf: 0.01 }, ["1", "9.99", "-0.5"], ["0.001", "1e2"]],
+    [{ type: "number", multipleOf: 0.01 }, ["1", "9.99", "-0.5"], ["0.001", "1e2", "5."]],
+    [{ type: "number", multipleOf: 1 }, ["1", "-20"], ["5.", "5.0", "0.5"]],
+    [{ type: "number", multipleOf: 1, minimum: 3 }, ["3", "20"], ["5.", "2"]],
+    [{ type: "integer", multipleOf: 2, minimum: 2.0000001, maximum: 10 }, ["4", "10"], ["2", "3"]],
+    [{ type: "string", pattern: "^[a-z]+$", minLength: 1400 }, [`"${"a".repeat(1400)}"`], ['"a"']],
     [{ type: "integer", multipleOf: 5, minimum: 3, exclusiveMaximum: 20 }, ["5", "15"], ["0", "3", "20", "6"]],
     [{ type: "string", pattern: "^[a-z]+$", minLength: 2, maxLength: 3 }, ['"ab"', '"abc"'], ['"a"', '"abcd"', '"a1"']],
     [

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { problemOf } from "../src/api/constraints/check-constraint.ts";
 import { characters, Rules } from "../src/api/constraints/expressions.ts";
 import { lengthsOf, type Pattern } from "../src/api/constraints/pattern.ts";
 import { parseRegex } from "../src/api/constraints/regex.ts";
@@ -134,6 +135,21 @@ describe("a regular expression", () => {
   ])("%s", (source, good, bad) => {
     for (const text of good) expect([text, accepts(partialRegex(source), text)]).toEqual([text, true]);
     for (const text of bad) expect([text, accepts(partialRegex(source), text)]).toEqual([text, false]);
+  });
+
+  test.each([
+    `(?=a)${"a?".repeat(700)}`,
+    `(?=a)${"a?".repeat(2000)}`,
+    `(?=.)${Array.from({ length: 400 }, (_, at) => String.fromCodePoint(0x4e00 + at)).join("")}`,
+    `(?=.)${"a".repeat(1490)}`,
+    "(?=(a|b)*a(a|b){12}$)(a|b)*",
+  ])("is made into rules at once, or refused: %.20s", (source) => {
+    const made = () => problemOf(regex(source));
+    try {
+      expect(made()).toBeUndefined();
+    } catch (error) {
+      expect(String(error)).toContain("takes too much");
+    }
   });
 
   test.each([

@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { defaultPlan } from "../src/core/execution-plan.ts";
+import type { GenerationRequest } from "../src/core/generation.ts";
 import { openFakeVocabulary } from "../src/engine/fake/fake-engine.ts";
 import { openEngine } from "../src/engine/open.ts";
 import { serve, type Served } from "../src/http/testing.ts";
+import { Inference } from "../src/inference/inference.ts";
 import { LocalBackend } from "../src/inference/local-backend.ts";
+import { someSampling } from "../src/inference/testing.ts";
 
 let backend: LocalBackend;
 let it: Served;
@@ -38,6 +41,22 @@ async function complete(over: object): Promise<Completion> {
 const vocabulary = openFakeVocabulary("");
 const tokensOf = (text: string) => Array.from(vocabulary.tokenize(text, { parseSpecial: false, addSpecial: false }));
 
+const scored: GenerationRequest = {
+  id: "r",
+  model: "fake",
+  tenant: { name: "test", weight: 1 },
+  lane: "interactive",
+  timeoutMs: undefined,
+  prompt: { kind: "text", text: "The mill" },
+  choice: 0,
+  maxTokens: 1,
+  logprobs: 0,
+  sampling: someSampling(),
+  stop: [],
+  ignoreEos: true,
+  scorePrompt: true,
+};
+
 test("a text that was generated is scored as it was when it came, however it is cut into steps", async () => {
   const before = "The mill stands by the river. ".repeat(30);
   const prompt = tokensOf(before);
@@ -67,4 +86,43 @@ test("no tokens are an answer as well: the prompt is computed, and nothing is sa
   expect(usage["completion_tokens"]).toBe(0);
   const { choices: echoed } = await complete({ prompt: "The mill", max_tokens: 0, echo: true, logprobs: undefined });
   expect(echoed).toMatchObject([{ text: "The mill", finish_reason: "length" }]);
+});
+
+test("tokens without a text are scored as well, also at the end", async () => {
+  const { choices } = await complete({
+    prompt: [[vocabulary.bosToken], [...tokensOf("Hi"), vocabulary.eosToken]],
+    max_tokens: 0,
+    echo: true,
+  });
+  expect(choices.map(({ logprobs }) => logprobs.token_logprobs.length)).toEqual([1, tokensOf("Hi").length + 1]);
+  const prompt = tokensOf("The mill");
+  const ended = await complete({
+    prompt,
+    max_tokens: 1,
+    echo: true,
+    logit_bias: { [String(vocabulary.eosToken)]: 100 },
+  });
+  expect(ended.choices[0]).toMatchObject({ text: "The mill", finish_reason: "stop" });
+  expect(ended.choices[0]!.logprobs.token_logprobs).toHaveLength(prompt.length + 1);
+});
+
+test("an answer that goes on behind a prompt that was told has its tokens at their places", async () => {
+  const plan = { ...defaultPlan("fake", 1), slots: 1, contextPerSlot: 256 };
+  using engine = openEngine({ engine: "fake", plan });
+  const promptTokens = Int32Array.from(tokensOf("The mill"));
+  const stop = new AbortController();
+  const begins: number[] = [];
+  const inference = new Inference(engine, {
+    onStep: (events) => {
+      for (const said of events) {
+        if (!("event" in said)) continue;
+        if (said.event.type === "text-delta") begins.push(...(said.event.logprobs ?? []).map(({ begin }) => begin));
+        if (said.event.type === "finished") stop.abort();
+      }
+    },
+  });
+  const request = { ...scored, maxTokens: 30 };
+  inference.submit({ request, promptTokens, waitedMs: 0, sent: Int32Array.from(tokensOf(" stands")) }, 100);
+  await inference.run(stop.signal);
+  expect(begins[0]).toBe("The mill stands".length);
 });

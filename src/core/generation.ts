@@ -187,6 +187,8 @@ export type GenerationEvent =
        * prompt that is scored come first, without `tokens`.
        */
       readonly logprobs?: readonly TokenLogprobs[];
+      /** The text is the prompt's. */
+      readonly ofPrompt?: true;
     }
   | {
       readonly type: "finished";

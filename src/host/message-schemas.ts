@@ -215,6 +215,7 @@ export const generationEventSchema = z.discriminatedUnion("type", [
     text: z.string(),
     tokens: ids,
     logprobs: z.array(logprobsSchema).exactOptional(),
+    ofPrompt: z.literal(true).exactOptional(),
   }),
   z.object({
     type: z.literal("finished"),

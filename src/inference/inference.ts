@@ -108,7 +108,8 @@ export class Inference {
     const { request, promptTokens, sent } = prepared;
     const samplers = this.#samplersFor(request);
     if (samplers instanceof MillraceError) return this.#refuse(request.id, samplers);
-    const score = sent === undefined || sent.length === 0 ? this.#scoreOf(prepared) : undefined;
+    const isTold = sent !== undefined && sent.length > 0;
+    const score = isTold ? undefined : this.#scoreOf(prepared);
     const sequence = this.#newSequence(prepared, { credit, samplers, score });
     const refused = sent === undefined ? refusal(this.#loop.state, sequence, this.#clock.now()) : undefined;
     if (refused !== undefined) return this.#refuse(request.id, refused);
@@ -119,7 +120,7 @@ export class Inference {
       detokenizer: new Detokenizer(),
       stops: new StopMatcher(request.stop),
       score,
-      begin: 0,
+      begin: isTold && request.scorePrompt === true ? PromptScore.lengthOf(promptTokens, this.#engine.vocabulary) : 0,
       processed: 0,
       answered: 0,
     };
@@ -274,7 +275,7 @@ export class Inference {
     const { text, logprobs } = score.whole;
     generation.score = undefined;
     generation.begin = text.length;
-    this.#emit(id, { type: "text-delta", text, tokens: [], logprobs });
+    this.#emit(id, { type: "text-delta", text, tokens: [], logprobs, ofPrompt: true });
   }
 
   /** If something of the prompt was computed since it was told last, until all of it is. */

@@ -4,6 +4,7 @@ import type { Vocabulary } from "../engine/vocabulary.ts";
 import { renderChat, tokenText } from "./chat-template.ts";
 import { markControlWords } from "./control-words.ts";
 import { infillPrompt } from "./fill-in-the-middle.ts";
+import { mostScored } from "./prompt-score.ts";
 import { checkedIds, fewestTokens } from "./prompt-tokens.ts";
 
 /**
@@ -17,6 +18,12 @@ export function prepareRequest(request: GenerationRequest, vocabulary: Vocabular
   if (tokens.length === 0) {
     throw failure("invalid_value", { field, value: "empty", accepted: "at least one token" });
   }
+  if (request.scorePrompt === true && tokens.length > mostScored)
+    throw failure("invalid_value", {
+      field: "prompt",
+      value: `${tokens.length} tokens`,
+      accepted: `up to ${mostScored} tokens where they are scored, with 'echo' and 'logprobs'`,
+    });
   if (tokens.length >= contextLength) {
     throw failure("context_length_exceeded", { field, prompt: `${tokens.length}`, limit: contextLength });
   }

@@ -10,6 +10,9 @@ interface Wanted {
   readonly vocabulary: Vocabulary;
 }
 
+/** All of them are told in one message, half a kilobyte each. */
+export const mostScored = 16_384;
+
 /** What the model made of a prompt: its text, and how likely each of its tokens was behind those before it. */
 export class PromptScore {
   readonly #prompt: Int32Array;
@@ -33,6 +36,11 @@ export class PromptScore {
   /** When all of the prompt is computed. */
   get whole(): { readonly text: string; readonly logprobs: readonly TokenLogprobs[] } {
     return { text: this.#text + this.#detokenizer.flush(), logprobs: this.#places };
+  }
+
+  /** The length of its text, in UTF-16 units, without any score. */
+  static lengthOf(prompt: Int32Array, vocabulary: Vocabulary): number {
+    return Buffer.concat(Array.from(prompt, (token) => vocabulary.piece(token))).toString().length;
   }
 
   #note(token: number, place: Omit<TokenLogprobs, "begin">): void {

@@ -108,7 +108,7 @@ test("bad requests get OpenAI's error shape and harm nobody", async () => {
     ["/v1/chat/completions", `{"messages":[{"role":"user","content":"hi"}],"temperature":${deep}}`, 400, /temperature/],
     ["/v1/chat/completions", "{", 400, /JSON/],
     ["/v1/chat/completions", '{"messages":[]}', 400, /messages/],
-    ["/v1/completions", '{"prompt":"a","max_tokens":0}', 400, /max_tokens/],
+    ["/v1/completions", '{"prompt":"a","max_tokens":-1}', 400, /max_tokens/],
     ["/v1/nothing", "{}", 404, /v1\/nothing/],
   ] as const) {
     const answer = await post(server, path, body);

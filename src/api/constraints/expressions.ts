@@ -54,6 +54,13 @@ export class Rules {
     return { kind: "rule", index };
   }
 
+  /** The same for many that ask for each other: none is made within another. */
+  namedAll<Name>(names: Iterable<Name>, make: (name: Name) => Expression): void {
+    const missing = [...names].filter((name) => !this.#indices.has(name));
+    for (const name of missing) this.#indices.set(name, this.#rules.push(undefined) - 1);
+    for (const name of missing) this.#rules[this.#indices.get(name)!] = make(name);
+  }
+
   /** What stands for a rule that is not asked for again. */
   own(make: () => Expression): Expression {
     return this.named({}, make);

@@ -20,6 +20,9 @@ export interface Language {
   readonly hasEmpty: boolean;
 }
 
+/** To cut a class in two takes as long as so many other steps. */
+const stepsPerClass = 20;
+
 /**
  * Regular languages with intersection and complement, by derivatives: what is left of a language's texts behind a first
  * character. (Brzozowski, Derivatives of regular expressions, 1964; Owens, Reppy and Turon, Regular-expression derivatives
@@ -68,6 +71,7 @@ export class Languages {
 
   either(languages: readonly Language[]): Language {
     const flat = languages.flatMap((one) => (one.node.kind === "either" ? one.node.of : [one]));
+    this.#spend(flat.length);
     if (flat.includes(this.any)) return this.any;
     const classes = flat.flatMap(({ node }) => (node.kind === "set" ? node.classes : []));
     const merged = classes.length === 0 ? [] : [this.#setOf(classes)];
@@ -81,7 +85,9 @@ export class Languages {
   }
 
   both(languages: readonly Language[]): Language {
-    const of = distinct(languages.flatMap((one) => (one.node.kind === "both" ? one.node.of : [one])));
+    const flat = languages.flatMap((one) => (one.node.kind === "both" ? one.node.of : [one]));
+    this.#spend(flat.length);
+    const of = distinct(flat);
     if (of.includes(this.none)) return this.none;
     if (of.length <= 1) return of[0] ?? this.any;
     return this.#make(
@@ -102,7 +108,10 @@ export class Languages {
   after(language: Language, character: number): Language {
     const key = `${language.id},${character}`;
     let rest = this.#after.get(key);
-    if (rest === undefined) this.#after.set(key, (rest = this.#derivative(language, character)));
+    if (rest !== undefined) return rest;
+    this.#spend(1);
+    rest = this.#derivative(language, character);
+    this.#after.set(key, rest);
     return rest;
   }
 
@@ -144,7 +153,7 @@ export class Languages {
   #classesOf(sets: readonly CharacterSet[]): readonly CharacterSet[] {
     let classes: readonly CharacterSet[] = [complement([])];
     for (const set of new Map(sets.map((one) => [one.join(";"), one])).values()) {
-      this.#spend(classes.length);
+      this.#spend(stepsPerClass * classes.length);
       const others = complement(set);
       classes = classes.flatMap((one) => [without(one, others), without(one, set)]).filter((one) => one.length > 0);
     }
@@ -152,6 +161,7 @@ export class Languages {
   }
 
   #setOf(classes: readonly number[]): Language {
+    this.#spend(classes.length);
     const members = [...new Set(classes)].toSorted((a, b) => a - b);
     return members.length === 0
       ? this.none

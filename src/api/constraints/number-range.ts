@@ -60,7 +60,8 @@ function split(value: number): readonly [whole: number, fraction: string] {
 /** With any fraction. */
 function wholes(low: number, high: number | undefined, left: number): Expression | undefined {
   const found = naturals(low, high);
-  return found && sequence(found, optional(sequence(text("."), repeat(digit(), 1, left))));
+  const fraction = left === 0 ? text("") : optional(sequence(text("."), repeat(digit(), 1, left)));
+  return found && sequence(found, fraction);
 }
 
 interface Fractions {

@@ -26,7 +26,8 @@ export function numberOf(place: Place, rules: Rules, type: "number" | "integer")
     if (found !== undefined) return found;
   } else {
     const { low, high } = range;
-    if (low === undefined || high === undefined || (high - low) / step > mostMultiples)
+    const isNear = low !== undefined && high !== undefined && Math.max(-low, high) <= mostDecimalBound;
+    if (!isNear || (high - low) / step > mostMultiples)
       throw unsupported(
         `${path}.multipleOf`,
         `only 1, 0.1, 0.01, …, or up to ${mostMultiples} multiples between bounds can be enforced`,
@@ -71,13 +72,15 @@ function boundsOf(place: Place, type: "number" | "integer"): Bounds | undefined 
         `of numbers only bounds up to ${mostDecimalBound} with up to ${mostDecimals} decimals can be enforced; ${value} is none`,
       );
   }
-  if (low >= beyondReach || high <= -beyondReach)
+  const [openLow, openHigh] = [above >= minimum, below <= maximum];
+  const isEmpty = low > high || (low === high && (openLow || openHigh));
+  if (isEmpty || low >= beyondReach || high <= -beyondReach)
     throw unsupported(place.path, "no number that can be made lies between its bounds");
   return {
     low: low <= -beyondReach ? undefined : low,
     high: high >= beyondReach ? undefined : high,
-    openLow: above >= minimum,
-    openHigh: below <= maximum,
+    openLow,
+    openHigh,
   };
 }
 
@@ -88,13 +91,15 @@ function integersIn({ low, high, openLow, openHigh }: Bounds): Expression | unde
   );
 }
 
-/** In whole numbers of the last decimal, which are exact. */
+/** Those that are multiples as doubles too, for that is how they will be checked. */
 function multiplesIn({ low, high, openLow, openHigh }: Bounds, step: number): number[] {
-  const scale = 10 ** mostDecimals;
+  const scale = 10 ** decimalsOf(step);
   const unit = Math.round(step * scale);
-  const [from, to] = [Math.round(low! * scale), Math.round(high! * scale)];
   const found: number[] = [];
-  for (let at = Math.ceil(from / unit) * unit; at <= to; at += unit)
-    if (!(openLow && at === from) && !(openHigh && at === to)) found.push(at / scale);
+  for (let times = Math.floor((low! * scale) / unit) - 1; (times * unit) / scale <= high!; times++) {
+    const value = (times * unit) / scale;
+    const isAbove = openLow ? value > low! : value >= low!;
+    if (isAbove && !(openHigh && value === high) && Number.isInteger(value / step)) found.push(value);
+  }
   return found;
 }

@@ -33,11 +33,12 @@ export function textsOf(patterns: readonly [Pattern, ...Pattern[]], options: Tex
     sets.set(set.join(), known);
     return known;
   };
-  const ruleOf = (state: Language): Expression =>
-    rules.named(state, () => {
-      const ends = state.hasEmpty ? [text("")] : [];
-      return choice(...ends, ...Array.from(steps.get(state)!, ([next, set]) => sequence(written(set), ruleOf(next))));
-    });
+  const make = (state: Language): Expression => {
+    const further = Array.from(steps.get(state)!, ([next, set]) => sequence(written(set), ruleOf(next)));
+    return choice(...(state.hasEmpty ? [text("")] : []), ...further);
+  };
+  const ruleOf = (state: Language): Expression => rules.named(state, () => make(state));
+  rules.namedAll(steps.keys(), make);
   return ruleOf(start);
 }
 

@@ -62,7 +62,10 @@ export class ChoiceCollector {
       this.#calls[index] = { name: name ?? before!.name, arguments: (before?.arguments ?? "") + more };
     }
     this.#text += said.echo ?? "";
-    if (event.type === "finished") this.#reason = reasonOf(event.reason, said);
+    if (event.type === "finished") {
+      this.#reason = reasonOf(event.reason, said);
+      this.#placed.push(...(this.#tokens?.rest() ?? []));
+    }
     if (event.type !== "text-delta") return;
     this.#text += event.text;
     if (this.#tokens !== undefined) this.#placed.push(...this.#tokens.take(event));
@@ -164,10 +167,12 @@ export function streamOf(parts: StreamParts, { includeUsage, logprobs }: StreamO
   };
   const textChunk = (index: number, event: Extract<GenerationEvent, { type: "text-delta" }>): string => {
     const frame = (frames[index] ??= frameOf(index));
-    const placed = frame.tokens?.take(event);
-    if (event.text === "") return "";
+    return written(frame, event.text, frame.tokens?.take(event));
+  };
+  const written = ({ before, between, after }: Frame, text: string, placed?: readonly PlacedLogprobs[]): string => {
+    if (text === "" && (placed === undefined || placed.length === 0)) return "";
     const tokens = placed === undefined ? "null" : JSON.stringify(parts.logprobs(placed));
-    return frame.before + JSON.stringify(event.text) + frame.between + tokens + frame.after;
+    return before + JSON.stringify(text) + between + tokens + after;
   };
   return {
     event: (said) => {
@@ -177,7 +182,11 @@ export function streamOf(parts: StreamParts, { includeUsage, logprobs }: StreamO
         return thought + textChunk(index, event) + (calls === undefined ? "" : framed(parts.calls?.(index, calls)));
       }
       if (event.type === "admitted") return framed(opening(index, said.echo));
-      if (event.type === "finished") return framed(silentChoice(index, reasonOf(event.reason, said)));
+      if (event.type === "finished") {
+        const frame = frames[index];
+        const last = frame === undefined ? "" : written(frame, "", frame.tokens?.rest());
+        return last + framed(silentChoice(index, reasonOf(event.reason, said)));
+      }
       return framed(silentChoice(index, null), { prompt_progress: progressObject(event) });
     },
     end: (usage, timings) => {

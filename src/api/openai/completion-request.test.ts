@@ -43,6 +43,7 @@ test.each([
 
 test.each([
   [{ suffix: "b", prompt: [1] }, "suffix"],
+  [{ suffix: "b", echo: true, logprobs: 0 }, "suffix"],
   [{ best_of: 2 }, "best_of"],
   [{ best_of: 3, n: 2 }, "best_of"],
 ])("%j is refused by name", (over, param) => {

@@ -39,7 +39,7 @@ export const completionFields = {
     .nullish()
     .describe(`most tokens of the answer; left out: ${defaultMaxTokens}; 0: the prompt alone is computed`),
   echo: flag().describe(
-    "begin each text with its prompt; beside `logprobs` with those of its tokens, null of the first",
+    "begin each text with its prompt; beside `logprobs` as its tokens spell it, with those of them, null of the first",
   ),
   logprobs: integerFrom(0, mostTop.completion).nullish().describe("of each token and of so many of the likeliest"),
   suffix: text()
@@ -67,6 +67,11 @@ export function parseCompletion(body: unknown, fixed: Fixed): ParsedRequest {
   const logprobs = fields.logprobs ?? undefined;
   const repeats = fields.echo === true;
   const scorePrompt = repeats && logprobs !== undefined;
+  if (scorePrompt && fields.suffix)
+    throw failure("unsupported_field", {
+      field: "suffix",
+      problem: "a prompt that is scored, by 'echo' and 'logprobs', has none",
+    });
   const maxTokens = fields.max_tokens ?? fixed.defaults.maxTokens ?? defaultMaxTokens;
   const echo = repeats && !scorePrompt; // a prompt that is scored comes with its text
   return toParsedRequest(fields, { prompts, echo, scorePrompt, maxTokens, logprobs }, fixed);

@@ -36,6 +36,19 @@ test("tokens come with the text in which theirs begins", () => {
   expect(begins("!")).toEqual([9]);
 });
 
+test("of a prompt that is scored every token is told, at once, and behind it the one that ends the answer", () => {
+  const answer = new AnswerLogprobs();
+  const count = 30_000;
+  const prompt = Array.from({ length: count }, (_, at) => entry(2 * at, "é "));
+  const placed = answer.take({ ...delta("é ".repeat(count), ...prompt, entry(2 * count, "")), ofPrompt: true });
+  expect(placed.map(({ offset }) => offset)).toEqual(Array.from({ length: count + 1 }, (_, at) => 2 * at));
+  expect(answer.take(delta("", entry(2 * count, "<|eos|>", { isControl: true })))).toEqual([]);
+  expect(answer.rest()).toMatchObject([{ offset: 2 * count }]);
+  const plain = new AnswerLogprobs();
+  plain.take(delta("", entry(0, "<|eos|>", { isControl: true })));
+  expect(plain.rest()).toEqual([]);
+});
+
 test("however texts are cut and held back, every token is said once, in order, and at its character", () => {
   const words = fc.array(fc.constantFrom("a", "é", "👋", "👋 end"), { maxLength: 12 });
   fc.assert(

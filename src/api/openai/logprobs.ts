@@ -11,27 +11,40 @@ export interface PlacedLogprobs extends TokenLogprobs {
 
 /**
  * The tokens of an answer as its text comes: a token is part of the answer if its text begins before the answer's end.
- * So one whose text is held back, for it may be a stop string's, comes with its text or not at all.
+ * So one whose text is held back, for it may be a stop string's, comes with its text or not at all. Of a prompt that is
+ * scored all tokens are told, and behind it the one that ends the answer as well: evaluations count on it.
  */
 export class AnswerLogprobs {
   #held: readonly TokenLogprobs[] = [];
+  #isScored = false;
   /** Of the text so far: UTF-16 units and characters. */
   #units = 0;
   #characters = 0;
 
   /** Those whose text begins in this event's. */
-  take({ text, logprobs = [] }: Extract<GenerationEvent, { type: "text-delta" }>): PlacedLogprobs[] {
+  take({ text, logprobs = [], ofPrompt }: Extract<GenerationEvent, { type: "text-delta" }>): PlacedLogprobs[] {
+    this.#isScored ||= ofPrompt === true;
     const held = [...this.#held, ...logprobs];
     const end = this.#units + text.length;
-    const here = held.filter(({ begin }) => begin < end);
+    const here = ofPrompt === true ? held : held.filter(({ begin }) => begin < end);
     this.#held = held.slice(here.length);
+    let [units, characters] = [0, this.#characters];
     const placed = here.map((entry) => {
-      const offset = this.#characters + charactersIn(text.slice(0, entry.begin - this.#units));
-      return { ...entry, offset };
+      const before = text.slice(units, Math.max(units, entry.begin - this.#units));
+      units += before.length;
+      characters += charactersIn(before);
+      return { ...entry, offset: characters };
     });
     this.#units = end;
-    this.#characters += charactersIn(text);
+    this.#characters = characters + charactersIn(text.slice(units));
     return placed;
+  }
+
+  /** At its end: what is still to be told. */
+  rest(): PlacedLogprobs[] {
+    const left = this.#isScored ? this.#held.filter(({ isControl }) => isControl) : [];
+    this.#held = [];
+    return left.map((entry) => ({ ...entry, offset: this.#characters }));
   }
 }
 

@@ -42,7 +42,11 @@ export class Grammar {
 
   /** About what it remembers takes. */
   get bytes(): number {
-    return this.#automaton.bytes;
+    return this.#automaton.bytes + this.#maskBytes;
+  }
+
+  get #maskBytes(): number {
+    return this.#masks.size * Math.ceil(this.#vocabulary.size / 8);
   }
 
   /** The tokens that may come after a state. */
@@ -57,7 +61,7 @@ export class Grammar {
       this.#automaton.workWith(work);
       const { size } = this.#vocabulary;
       mask = maskAt(state, { automaton: this.#automaton, trie: this.#trie, size });
-      if (this.#masks.size * mask.bits.byteLength > mostMaskBytes) this.#masks.clear();
+      if (this.#maskBytes > mostMaskBytes) this.#masks.clear();
       this.#masks.set(name, mask);
     }
     return mask;
@@ -141,10 +145,17 @@ export class Grammars {
     if (grammar instanceof MillraceError) return grammar;
     this.#grammars.delete(key);
     this.#grammars.set(key, grammar);
-    const [oldest] = this.#grammars.keys();
-    const bytes = [...this.#grammars.values()].reduce((sum, one) => sum + one.bytes, 0);
-    if (this.#grammars.size > (bytes > mostBytes ? 1 : mostGrammars)) this.#grammars.delete(oldest!);
+    this.#giveUpOldest();
     return grammar;
+  }
+
+  /** The latest stays in any case. */
+  #giveUpOldest(): void {
+    let bytes = 0;
+    for (const [count, [key, grammar]] of [...this.#grammars].toReversed().entries()) {
+      bytes += grammar.bytes;
+      if (count > 0 && (count >= mostGrammars || bytes > mostBytes)) this.#grammars.delete(key);
+    }
   }
 
   #make(constraint: Constraint, trie: TokenTrie): Grammar | MillraceError {

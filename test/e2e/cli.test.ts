@@ -77,7 +77,8 @@ describe.skipIf(!hasPseudoTerminal)("chat on a terminal", () => {
     onTerminal(["chat", "--engine", engine, "--params", "max_tokens=500"], { ...env, ...extra });
 
   test("lines are edited, Ctrl-C stops the answer, what was typed meanwhile is kept", async () => {
-    await using terminal = chat("fake?stepMs=20");
+    const script = JSON.stringify({ "a long story": "The mill stands by the river and grinds. ".repeat(20) });
+    await using terminal = chat(`fake?${String(new URLSearchParams({ stepMs: "20", script }))}`);
     await terminal.see(/Talking to fake.*>>> /s);
     terminal.type(`a long storx${keys.backspace}y${keys.enter}`);
     await terminal.see(/\w+ \w+ \w+ \w+ \w+/);

@@ -28,6 +28,8 @@ export function onTerminal(args: readonly string[], env: Readonly<Record<string,
         const found = pattern.exec(screen);
         if (found === null && child.exitCode !== null) throw new Error(`it ended, and on the screen was ${screen}`);
         return found ?? undefined;
+      }).catch((error: unknown) => {
+        throw new Error(`${String(pattern)} was not seen, but ${JSON.stringify(screen)}`, { cause: error });
       });
       const end = seen.index + seen[0].length;
       const before = screen.slice(0, end);

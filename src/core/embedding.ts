@@ -1,7 +1,4 @@
-import type { GenerationRequest, Prompt } from "./generation.ts";
-
-/** A text, or its tokens as they are: nothing is added to them. */
-export type EmbeddingInput = Exclude<Prompt, { kind: "chat" }>;
+import type { GenerationRequest, TextPrompt } from "./generation.ts";
 
 /** Texts whose vectors a client wants: no wire names, every field valid. */
 export interface EmbeddingRequest extends Pick<
@@ -9,7 +6,7 @@ export interface EmbeddingRequest extends Pick<
   "id" | "model" | "tenant" | "lane" | "timeoutMs" | "arrived"
 > {
   /** At least one; none is empty. */
-  readonly inputs: readonly EmbeddingInput[];
+  readonly inputs: readonly TextPrompt[];
   /** The client sent an array of them: an error names the one at fault. */
   readonly listed: boolean;
   /** Numbers of a vector: the first of those that the model makes, scaled to length 1 again; undefined = all. */

@@ -48,11 +48,13 @@ export interface ChatPrompt {
   readonly tools?: readonly Tool[];
 }
 
-export type Prompt =
-  | ChatPrompt
+/** What is no conversation: a text, or its tokens as they are, to which nothing is added. */
+export type TextPrompt =
   /** With a suffix, what stands between the two is asked for. */
   | { readonly kind: "text"; readonly text: string; readonly suffix?: string }
   | { readonly kind: "tokens"; readonly ids: readonly number[] };
+
+export type Prompt = ChatPrompt | TextPrompt;
 
 /** Added to the logit of a token, -100..100: 100 forces it, -100 forbids it. */
 export interface TokenBias {

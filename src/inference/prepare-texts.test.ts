@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { EmbeddingInput, EmbeddingRequest } from "../core/embedding.ts";
+import type { EmbeddingRequest } from "../core/embedding.ts";
+import type { TextPrompt } from "../core/generation.ts";
 import type { Vocabulary } from "../engine/vocabulary.ts";
 import { prepareTexts } from "./prepare-texts.ts";
 
@@ -14,12 +15,12 @@ const vocabulary = {
     ),
 } as unknown as Vocabulary;
 
-function tokensOf(inputs: readonly EmbeddingInput[], listed = true): number[] {
+function tokensOf(inputs: readonly TextPrompt[], listed = true): number[] {
   const request = { inputs, listed, dimensions: undefined } as unknown as EmbeddingRequest;
   return prepareTexts(request, vocabulary, { contextLength: 3, dimensions: 4 }).map(({ length }) => length);
 }
-const text = (text: string): EmbeddingInput => ({ kind: "text", text });
-const tokens = (...ids: number[]): EmbeddingInput => ({ kind: "tokens", ids });
+const text = (text: string): TextPrompt => ({ kind: "text", text });
+const tokens = (...ids: number[]): TextPrompt => ({ kind: "tokens", ids });
 
 test("what counts is the number of tokens, however long a text is", () => {
   expect(tokensOf([text("x".repeat(10_000)), text("a  b c"), tokens(7, 8)])).toEqual([1, 3, 2]);

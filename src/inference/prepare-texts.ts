@@ -1,5 +1,6 @@
-import type { EmbeddingInput, EmbeddingRequest } from "../core/embedding.ts";
+import type { EmbeddingRequest } from "../core/embedding.ts";
 import { failure } from "../core/errors.ts";
+import type { TextPrompt } from "../core/generation.ts";
 import type { Vocabulary } from "../engine/vocabulary.ts";
 import { checkedIds } from "./prompt-tokens.ts";
 
@@ -33,7 +34,7 @@ interface Place {
   readonly limit: number;
 }
 
-function textTokens(input: EmbeddingInput, { field, vocabulary, limit }: Place): Int32Array {
+function textTokens(input: TextPrompt, { field, vocabulary, limit }: Place): Int32Array {
   // However long a text is, it may be few tokens: WordPiece makes one of any word that it does not know, and none of blanks.
   const tokens =
     input.kind === "tokens"

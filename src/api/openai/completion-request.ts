@@ -12,6 +12,7 @@ import {
 } from "./common-fields.ts";
 import { flag, integerFrom, listOf, objectOf, text, tokenIdsField } from "./fields.ts";
 import { mostTop } from "./logprobs.ts";
+import { textPrompts } from "./text-prompts.ts";
 
 /** OpenAI's default for completions; chat has none. */
 const defaultMaxTokens = 16;
@@ -52,7 +53,7 @@ export const completionRequest = objectOf(completionFields, "a JSON object");
 /** The body of `POST /v1/completions` in our words. Throws a MillraceError that names the field at fault. */
 export function parseCompletion(body: unknown, fixed: Fixed): ParsedRequest {
   const fields = checkBody(completionRequest, body);
-  const prompts = withSuffix(toPrompts(fields.prompt), fields.suffix || undefined);
+  const prompts = withSuffix(textPrompts(fields.prompt), fields.suffix || undefined);
   const choices = fields.n ?? 1;
   const bestOf = fields.best_of ?? 1;
   if (bestOf !== 1 && bestOf !== choices)
@@ -78,15 +79,6 @@ export function parseCompletion(body: unknown, fixed: Fixed): ParsedRequest {
 }
 
 type Prompts = readonly [Prompt, ...Prompt[]];
-
-function toPrompts(prompt: string | string[] | number[] | number[][]): Prompts {
-  if (typeof prompt === "string") return [{ kind: "text", text: prompt }];
-  if (typeof prompt[0] === "number") return [{ kind: "tokens", ids: prompt as number[] }];
-  const prompts = (prompt as (string | number[])[]).map((one): Prompt =>
-    typeof one === "string" ? { kind: "text", text: one } : { kind: "tokens", ids: one },
-  );
-  return prompts as [Prompt, ...Prompt[]]; // no array is empty
-}
 
 function withSuffix(prompts: Prompts, suffix: string | undefined): Prompts {
   if (suffix === undefined) return prompts;

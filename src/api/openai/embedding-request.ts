@@ -1,10 +1,11 @@
 import * as z from "zod";
-import type { EmbeddingInput, EmbeddingRequest } from "../../core/embedding.ts";
+import type { EmbeddingRequest } from "../../core/embedding.ts";
 import { checkBody } from "./check-body.ts";
 import type { Fixed } from "./common-fields.ts";
 import { integerFrom, listOf, objectOf, text, tokenIdsField } from "./fields.ts";
 import { ignoredFields } from "./ignored-fields.ts";
 import { laneOf, priorityField, timeoutField, timeoutOf } from "./scheduling-fields.ts";
+import { severalIn, textPrompts } from "./text-prompts.ts";
 
 /** OpenAI's limit. */
 const most = 2048;
@@ -60,18 +61,10 @@ export function parseEmbedding(body: unknown, fixed: Omit<Fixed, "seed" | "defau
       tenant: fixed.tenant,
       lane: laneOf({ priority: fields.priority, serviceTier: undefined }, fixed),
       timeoutMs: timeoutOf(fields.timeout, fixed),
-      inputs: toInputs(input),
-      listed: typeof input !== "string" && typeof input[0] !== "number",
+      inputs: textPrompts(input),
+      listed: severalIn(input) !== undefined,
       dimensions: fields.dimensions ?? undefined,
     },
     encoding: fields.encoding_format ?? "float",
   };
-}
-
-function toInputs(input: string | number[] | string[] | number[][]): EmbeddingInput[] {
-  if (typeof input === "string") return [{ kind: "text", text: input }];
-  if (typeof input[0] === "number") return [{ kind: "tokens", ids: input as number[] }];
-  return (input as (string | number[])[]).map((one) =>
-    typeof one === "string" ? { kind: "text", text: one } : { kind: "tokens", ids: one },
-  );
 }

@@ -56,22 +56,39 @@ function advice(key: string | undefined, known: readonly string[]): string {
   return meant === undefined ? noAdvice : `; did you mean '${meant}'?`;
 }
 
+/** Elements of an array: one or more, unless they say otherwise. */
+interface Limits {
+  readonly least?: number;
+  readonly most?: number;
+}
+
+function arrayWithin(accepted: string, { least = 1, most = Infinity }: Limits) {
+  const atLeast = z.array(z.unknown(), accepted).min(least, accepted);
+  return most === Infinity ? atLeast : atLeast.max(most, accepted);
+}
+
+/** What is wrong with an element, as an issue of its array. */
+function tellOfElement(
+  context: z.RefinementCtx,
+  { issues }: z.ZodError,
+  { item, index }: { readonly item: unknown; readonly index: number },
+): never {
+  for (const issue of issues)
+    context.issues.push({ ...issue, input: item, path: [index, ...issue.path] } as z.core.$ZodRawIssue);
+  return z.NEVER;
+}
+
 /**
  * An array. Stops at the first bad element: a body of millions of them must not become millions of issues. Each element is a
  * parse of its own, so `most` is to be given wherever millions would fit.
  */
-export function listOf<T>(element: z.ZodType<T>, accepted: string, { least = 1, most = Infinity } = {}) {
-  const atLeast = z.array(z.unknown(), accepted).min(least, accepted);
-  return (most === Infinity ? atLeast : atLeast.max(most, accepted))
+export function listOf<T>(element: z.ZodType<T>, accepted: string, limits: Limits = {}) {
+  return arrayWithin(accepted, limits)
     .transform((items, context): T[] => {
       const parsed: T[] = [];
       for (const [index, item] of items.entries()) {
         const result = element.safeParse(item);
-        if (!result.success) {
-          for (const issue of result.error.issues)
-            context.issues.push({ ...issue, input: item, path: [index, ...issue.path] } as z.core.$ZodRawIssue);
-          return z.NEVER;
-        }
+        if (!result.success) return tellOfElement(context, result.error, { item, index });
         parsed.push(result.data);
       }
       return parsed;
@@ -82,15 +99,13 @@ export function listOf<T>(element: z.ZodType<T>, accepted: string, { least = 1, 
 const tokenId = integerFrom(0, 2 ** 31 - 1, "a token id");
 
 /** An array of token ids. One plain loop checks them: a body has room for millions. */
-export function tokenIdsField(accepted = "an array of token ids", { least = 1, most = Infinity } = {}) {
-  const atLeast = z.array(z.unknown(), accepted).min(least, accepted);
-  return (most === Infinity ? atLeast : atLeast.max(most, accepted))
+export function tokenIdsField(accepted = "an array of token ids", limits: Limits = {}) {
+  return arrayWithin(accepted, limits)
     .transform((ids, context): number[] => {
-      const wrong = ids.findIndex((id) => !isTokenId(id));
-      if (wrong < 0) return ids as number[];
-      for (const issue of tokenId.safeParse(ids[wrong]).error!.issues)
-        context.issues.push({ ...issue, input: ids[wrong], path: [wrong] } as z.core.$ZodRawIssue);
-      return z.NEVER;
+      const index = ids.findIndex((id) => !isTokenId(id));
+      if (index < 0) return ids as number[];
+      const item = ids[index];
+      return tellOfElement(context, tokenId.safeParse(item).error!, { item, index });
     })
     .register(listElements, { element: tokenId });
 }

@@ -97,19 +97,15 @@ function furtherDigits(fractions: Fractions): Expression | undefined {
     const rest = more === undefined ? text("") : canEnd(then) ? optional(more) : more;
     return more === undefined && !canEnd(then) ? undefined : sequence(digit(from, to), rest);
   };
-  const lower = { ...fractions, low: low?.slice(1), left: left - 1 };
-  const higher = { ...fractions, high: high?.slice(1), left: left - 1 };
+  // Behind a digit that lies between the bounds' own neither counts any more.
+  const between = { ...fractions, low: undefined, high: undefined, left: left - 1 };
+  const [lowRest, highRest] = [low?.slice(1), high?.slice(1)];
   if (low !== undefined && high !== undefined && first === last)
-    return go(first, last, { ...lower, high: higher.high });
+    return go(first, last, { ...between, low: lowRest, high: highRest });
   return oneOf(
-    low !== undefined && go(first, first, { ...lower, high: undefined }),
-    go(low === undefined ? 0 : first + 1, high === undefined ? 9 : last - 1, {
-      ...fractions,
-      low: undefined,
-      high: undefined,
-      left: left - 1,
-    }),
-    high !== undefined && go(last, last, { ...higher, low: undefined }),
+    low !== undefined && go(first, first, { ...between, low: lowRest }),
+    go(low === undefined ? 0 : first + 1, high === undefined ? 9 : last - 1, between),
+    high !== undefined && go(last, last, { ...between, high: highRest }),
   );
 }
 

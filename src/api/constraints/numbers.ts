@@ -32,7 +32,9 @@ export function numberOf(place: Place, rules: Rules, type: "number" | "integer")
         `${path}.multipleOf`,
         `only 1, 0.1, 0.01, …, or up to ${mostMultiples} multiples between bounds can be enforced`,
       );
-    const found = multiplesIn(range, step).filter((value) => type === "number" || Number.isInteger(value));
+    const found = multiplesIn({ ...range, low, high }, step).filter(
+      (value) => type === "number" || Number.isInteger(value),
+    );
     if (found.length > 0) return choice(...found.map((value) => text(`${value}`)));
   }
   throw unsupported(path, "no number that can be made lies between its bounds");
@@ -92,13 +94,16 @@ function integersIn({ low, high, openLow, openHigh }: Bounds): Expression | unde
 }
 
 /** Those that are multiples as doubles too, for that is how they will be checked. */
-function multiplesIn({ low, high, openLow, openHigh }: Bounds, step: number): number[] {
+function multiplesIn(
+  { low, high, openLow, openHigh }: Bounds & { readonly low: number; readonly high: number },
+  step: number,
+): number[] {
   const scale = 10 ** decimalsOf(step);
   const unit = Math.round(step * scale);
   const found: number[] = [];
-  for (let times = Math.floor((low! * scale) / unit) - 1; (times * unit) / scale <= high!; times++) {
+  for (let times = Math.floor((low * scale) / unit) - 1; (times * unit) / scale <= high; times++) {
     const value = (times * unit) / scale;
-    const isAbove = openLow ? value > low! : value >= low!;
+    const isAbove = openLow ? value > low : value >= low;
     if (isAbove && !(openHigh && value === high) && Number.isInteger(value / step)) found.push(value);
   }
   return found;

@@ -11,7 +11,7 @@ import { refusal } from "../scheduler/admission.ts";
 import { ConstrainedSampler } from "./constraint/constrained-sampler.ts";
 import { Grammars } from "./constraint/grammar.ts";
 import type { TokenTrie } from "./constraint/token-trie.ts";
-import { Detokenizer } from "./detokenizer.ts";
+import { Detokenizer, textOf } from "./detokenizer.ts";
 import { NotingSampler } from "./logprobs.ts";
 import { PromptScore } from "./prompt-score.ts";
 import { reasoningStart } from "./reasoning-start.ts";
@@ -120,7 +120,7 @@ export class Inference {
       detokenizer: new Detokenizer(),
       stops: new StopMatcher(request.stop),
       score,
-      begin: isTold && request.scorePrompt === true ? PromptScore.lengthOf(promptTokens, this.#engine.vocabulary) : 0,
+      begin: isTold && request.scorePrompt === true ? textOf(promptTokens, this.#engine.vocabulary).length : 0,
       processed: 0,
       answered: 0,
     };

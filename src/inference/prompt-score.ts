@@ -38,11 +38,6 @@ export class PromptScore {
     return { text: this.#text + this.#detokenizer.flush(), logprobs: this.#places };
   }
 
-  /** The length of its text, in UTF-16 units, without any score. */
-  static lengthOf(prompt: Int32Array, vocabulary: Vocabulary): number {
-    return Buffer.concat(Array.from(prompt, (token) => vocabulary.piece(token))).toString().length;
-  }
-
   #note(token: number, place: Omit<TokenLogprobs, "begin">): void {
     this.#places.push({ ...place, begin: this.#detokenizer.length });
     this.#text += this.#detokenizer.push(this.#wanted.vocabulary.piece(token));

@@ -1,4 +1,5 @@
 import type { Vocabulary } from "../engine/vocabulary.ts";
+import { textOf } from "./detokenizer.ts";
 
 /** Enough for a mark and the space behind it. */
 const tailTokens = 8;
@@ -12,6 +13,6 @@ export function reasoningStart(
   vocabulary: Vocabulary,
 ): { readonly reasoning?: "open" | "possible" } {
   if (vocabulary.chatTemplate?.includes("</think>") !== true) return {};
-  const tail = Array.from(prompt.subarray(-tailTokens), (token) => vocabulary.piece(token, true));
-  return { reasoning: /<think>\s*$/.test(Buffer.concat(tail).toString()) ? "open" : "possible" };
+  const tail = textOf(prompt.subarray(-tailTokens), vocabulary, true);
+  return { reasoning: /<think>\s*$/.test(tail) ? "open" : "possible" };
 }

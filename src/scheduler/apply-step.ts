@@ -1,8 +1,8 @@
 import type { FinishReason } from "../core/generation.ts";
 import type { StepOutput } from "../engine/engine.ts";
-import type { Sequence } from "./sequence.ts";
+import { scores, type Sequence } from "./sequence.ts";
 import { removeSequence, type SchedulerState } from "./state.ts";
-import { samplesAfter, scores, type PlanItem, type StepPlan } from "./step-plan.ts";
+import { samplesAfter, type PlanItem, type StepPlan } from "./step-plan.ts";
 
 export type SequenceEvent =
   | { readonly type: "token"; readonly sequence: Sequence; readonly token: number }
@@ -22,7 +22,7 @@ export function applyStep(
   const events: SequenceEvent[] = [];
   plan.items.forEach((item, index) => {
     const { sequence, count } = item;
-    if (scores(item)) noteScores(item, (at) => output.logits(index, at));
+    if (scores(sequence)) noteScores(item, (at) => output.logits(index, at));
     sequence.computed += count;
     const isDecode = count === 1 && samplesAfter(item);
     state.shares.charge(sequence.tenant, isDecode ? { prefill: 0, decode: 1 } : { prefill: count, decode: 0 });

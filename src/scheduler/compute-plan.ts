@@ -1,5 +1,6 @@
 import type { BatchItem, Engine, StepOutput } from "../engine/engine.ts";
-import { samplesAfter, scores, type Filler, type PlanItem, type StepPlan } from "./step-plan.ts";
+import { scores } from "./sequence.ts";
+import { samplesAfter, type Filler, type PlanItem, type StepPlan } from "./step-plan.ts";
 
 type Computing = Pick<Engine, "step" | "trim">;
 
@@ -17,7 +18,7 @@ export function computePlan(engine: Computing, { items, fillers }: StepPlan): St
 
 function batchItemOf(item: PlanItem): BatchItem {
   const { slot, sequence, from, count } = item;
-  const outputs = scores(item) ? "all" : samplesAfter(item) ? "last" : "none";
+  const outputs = scores(sequence) ? "all" : samplesAfter(item) ? "last" : "none";
   return { slot, tokens: sequence.tokens, from, count, outputs };
 }
 

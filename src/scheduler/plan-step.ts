@@ -2,7 +2,7 @@ import type { InterTokenTarget } from "../core/scheduling.ts";
 import { fill } from "./fill.ts";
 import type { Wait } from "./plan-move.ts";
 import { prefillBudget } from "./prefill-budget.ts";
-import { pending, type Sequence } from "./sequence.ts";
+import { pending, scores, type Sequence } from "./sequence.ts";
 import { viewOf, type SchedulerState } from "./state.ts";
 import { tileTokens } from "./step-cost.ts";
 import type { PlanItem, StepPlan } from "./step-plan.ts";
@@ -48,10 +48,10 @@ export function planStep(state: SchedulerState, question: StepQuestion): StepPla
     let rows = state.outputs - state.running.length; // beside one for each
     for (const sequence of prefills) {
       if (rank(sequence) > rank(first) || isFull(taken, pending(sequence))) break;
-      const most = sequence.unscored < Infinity ? 1 + rows : left;
+      const most = scores(sequence) ? 1 + rows : left;
       const count = Math.min(pending(sequence), left, most, untilStop(state, sequence, question.waits));
       if (count === 0) continue;
-      if (sequence.unscored < Infinity) rows -= count - 1;
+      if (scores(sequence)) rows -= count - 1;
       items.push(item(sequence, count));
       left -= count;
       taken += count;

@@ -119,6 +119,11 @@ export function pending(sequence: Sequence): number {
   return sequence.length - sequence.computed;
 }
 
+/** Logits behind tokens of its prompt are wanted and were not seen yet: whatever it computes next is a part of that. */
+export function scores({ unscored }: Sequence): boolean {
+  return unscored < Infinity;
+}
+
 const nothingScored = (): void => {};
 
 /** What forces nothing. */

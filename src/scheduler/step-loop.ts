@@ -9,8 +9,8 @@ import { Idle, nextTurn } from "./idle.ts";
 import { planIdleMove, planMove, type Wait } from "./plan-move.ts";
 import { planStep, type StepLimits } from "./plan-step.ts";
 import { policies } from "./policies/policies.ts";
-import type { Sequence } from "./sequence.ts";
-import { scores, shapeOf, type StepPlan } from "./step-plan.ts";
+import { scores, type Sequence } from "./sequence.ts";
+import { shapeOf, type StepPlan } from "./step-plan.ts";
 import { ThreadGovernor } from "./thread-governor.ts";
 import { checkConservation, enqueue, newState, removeSequence, waitingTokens, type SchedulerState } from "./state.ts";
 
@@ -151,7 +151,7 @@ export class StepLoop {
     Atomics.store(this.#engine.abortFlag, 0, 0); // an abort was meant for this step; the next one starts without it
     const now = clock.now();
     if (output.status === "done") {
-      const isUsual = !plan.items.some(scores); // rows of logits that other prompts do not need take time as well
+      const isUsual = !plan.items.some(({ sequence }) => scores(sequence)); // rows of logits that other prompts do not need take time as well
       const events = applyStep(this.state, plan, { output, now });
       if (isUsual) this.state.cost.observe(shape, clock.now() - begin);
       for (const event of events) onEvent(event);

@@ -26,11 +26,6 @@ export function samplesAfter(item: PlanItem): boolean {
   return item.from + item.count === item.sequence.length;
 }
 
-/** The logits behind each of its tokens are wanted, for tokens of the prompt. */
-export function scores({ sequence: { unscored, promptLength }, from }: PlanItem): boolean {
-  return unscored < promptLength && from < promptLength - 1;
-}
-
 /** What a plan's step consists of, as its cost is known by. */
 export function shapeOf({ items, fillers }: StepPlan): StepShape {
   const shape = { ...emptyShape };

@@ -5,7 +5,7 @@ import type { Batch, Engine } from "../src/engine/engine.ts";
 import { openEngine } from "../src/engine/open.ts";
 import { generateChoices } from "../src/http/generate-choices.ts";
 import { LocalBackend } from "../src/inference/local-backend.ts";
-import { someSampling } from "../src/inference/testing.ts";
+import { someRequest } from "../src/inference/testing.ts";
 
 const never = new AbortController().signal;
 
@@ -23,20 +23,7 @@ function watched(engine: Engine, onStep: (batch: Batch) => void): Engine {
   });
 }
 
-const requestOf = (prompt: Prompt): GenerationRequest => ({
-  id: "r",
-  model: "fake",
-  tenant: { name: "test", weight: 1 },
-  lane: "interactive",
-  timeoutMs: undefined,
-  prompt,
-  choice: 0,
-  maxTokens: 12,
-  logprobs: undefined,
-  sampling: someSampling(),
-  stop: [],
-  ignoreEos: true,
-});
+const requestOf = (prompt: Prompt): GenerationRequest => someRequest({ prompt, maxTokens: 12, ignoreEos: true });
 
 const text = "The mill stands by the river and grinds what the people bring to it. ";
 

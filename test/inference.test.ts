@@ -8,7 +8,7 @@ import { defaultScheduling, policyNames, type Scheduling } from "../src/core/sch
 import { openEngine } from "../src/engine/open.ts";
 import { Inference, type RequestEvent } from "../src/inference/inference.ts";
 import { prepareRequest } from "../src/inference/prepare.ts";
-import { someSampling } from "../src/inference/testing.ts";
+import { someRequest, someSampling } from "../src/inference/testing.ts";
 
 interface Machine {
   readonly engine: string;
@@ -139,22 +139,17 @@ function toAsked(list: typeof requests extends fc.Arbitrary<infer List> ? List :
       ...(turn === 0 ? [] : [{ role: "assistant", content: "Nobody knows." }]),
       { role: "user", content },
     ]);
-    const request: GenerationRequest = {
+    const request = someRequest({
       id: `${index}`,
-      model: "fake",
       tenant: { name: `tenant ${tenant}`, weight: 1 },
-      timeoutMs: undefined,
       prompt: isChat
         ? { kind: "chat", messages: [{ role: "system", content: system }, ...messages] }
         : { kind: "text", text: [system, ...turns].join(" ") },
-      choice: 0,
       logprobs: logprobs === undefined ? undefined : 1,
       ...(logprobs === "prompt" && { scorePrompt: true }),
       sampling: someSampling({ temperature, seed: index }),
-      stop: [],
-      ignoreEos: false,
       ...given,
-    };
+    });
     return { request, at, pace, cancelAfter };
   });
 }

@@ -4,7 +4,9 @@ import type { MillraceError } from "../src/core/errors.ts";
 import type { ChatMessage, GenerationRequest, Prompt } from "../src/core/generation.ts";
 import { openFakeVocabulary } from "../src/engine/fake/fake-engine.ts";
 import type { Vocabulary } from "../src/engine/vocabulary.ts";
+import { textOf } from "../src/inference/detokenizer.ts";
 import { prepareRequest } from "../src/inference/prepare.ts";
+import { someRequest, someSampling } from "../src/inference/testing.ts";
 
 const vocabulary = openFakeVocabulary("");
 const controls = vocabulary.controlTokens;
@@ -24,30 +26,14 @@ function withTemplate(chatTemplate: string | undefined): Vocabulary {
   };
 }
 
-function requestFor(prompt: Prompt): GenerationRequest {
-  const penalties = { repeatPenalty: 1, frequencyPenalty: 0, presencePenalty: 0, logitBias: [] };
-  const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, ...penalties, seed: 1 };
-  const scheduling = { tenant: { name: "test", weight: 1 }, lane: "interactive", timeoutMs: undefined } as const;
-  return {
-    id: "r",
-    model: "m",
-    ...scheduling,
-    prompt,
-    choice: 0,
-    maxTokens: 1,
-    logprobs: undefined,
-    sampling,
-    stop: [],
-    ignoreEos: false,
-  };
-}
+const requestFor = (prompt: Prompt): GenerationRequest =>
+  someRequest({ model: "m", prompt, maxTokens: 1, sampling: someSampling({ temperature: 0 }) });
 
 const text = (prompt: string): Prompt => ({ kind: "text", text: prompt });
 const chat = (...messages: ChatMessage[]): Prompt => ({ kind: "chat", messages });
 const user = (content: string): ChatMessage => ({ role: "user", content });
 
-const written = (tokens: Int32Array): string =>
-  Buffer.concat(Array.from(tokens, (token) => vocabulary.piece(token, true))).toString();
+const written = (tokens: Int32Array): string => textOf(tokens, vocabulary, true);
 const controlsIn = (tokens: Int32Array): number[] => Array.from(tokens).filter((token) => controls.includes(token));
 
 function errorOf(prompt: Prompt, contextLength: number, model: Vocabulary = vocabulary): MillraceError {

@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { defaultPlan } from "../src/core/execution-plan.ts";
-import type { GenerationRequest } from "../src/core/generation.ts";
 import { openFakeVocabulary } from "../src/engine/fake/fake-engine.ts";
 import { openEngine } from "../src/engine/open.ts";
 import { serve, type Served } from "../src/http/testing.ts";
 import { Inference } from "../src/inference/inference.ts";
 import { LocalBackend } from "../src/inference/local-backend.ts";
-import { someSampling } from "../src/inference/testing.ts";
+import { someRequest } from "../src/inference/testing.ts";
 
 let backend: LocalBackend;
 let it: Served;
@@ -40,22 +39,6 @@ async function complete(over: object): Promise<Completion> {
 }
 const vocabulary = openFakeVocabulary("");
 const tokensOf = (text: string) => Array.from(vocabulary.tokenize(text, { parseSpecial: false, addSpecial: false }));
-
-const scored: GenerationRequest = {
-  id: "r",
-  model: "fake",
-  tenant: { name: "test", weight: 1 },
-  lane: "interactive",
-  timeoutMs: undefined,
-  prompt: { kind: "text", text: "The mill" },
-  choice: 0,
-  maxTokens: 1,
-  logprobs: 0,
-  sampling: someSampling(),
-  stop: [],
-  ignoreEos: true,
-  scorePrompt: true,
-};
 
 test("a text that was generated is scored as it was when it came, however it is cut into steps", async () => {
   const before = "The mill stands by the river. ".repeat(30);
@@ -121,7 +104,7 @@ test("an answer that goes on behind a prompt that was told has its tokens at the
       }
     },
   });
-  const request = { ...scored, maxTokens: 30 };
+  const request = someRequest({ logprobs: 0, maxTokens: 30, ignoreEos: true, scorePrompt: true });
   inference.submit({ request, promptTokens, waitedMs: 0, sent: Int32Array.from(tokensOf(" stands")) }, 100);
   await inference.run(stop.signal);
   expect(begins[0]).toBe("The mill stands".length);

@@ -1,4 +1,4 @@
-import type { Sampling } from "../core/generation.ts";
+import type { GenerationRequest, Sampling } from "../core/generation.ts";
 import { Candidates } from "./candidates.ts";
 
 /** Nothing filtered, nothing penalized. */
@@ -12,6 +12,23 @@ export const someSampling = (over: Partial<Sampling> = {}): Sampling => ({
   presencePenalty: 0,
   logitBias: [],
   seed: 1,
+  ...over,
+});
+
+/** Nothing special. */
+export const someRequest = (over: Partial<GenerationRequest> = {}): GenerationRequest => ({
+  id: "r",
+  model: "fake",
+  tenant: { name: "test", weight: 1 },
+  lane: "interactive",
+  timeoutMs: undefined,
+  prompt: { kind: "text", text: "once upon a time" },
+  choice: 0,
+  maxTokens: 20,
+  logprobs: undefined,
+  sampling: someSampling(),
+  stop: [],
+  ignoreEos: false,
   ...over,
 });
 

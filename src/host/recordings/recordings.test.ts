@@ -9,7 +9,7 @@ import type { EmbeddingRequest } from "../../core/embedding.ts";
 import { failure } from "../../core/errors.ts";
 import type { ChatMessage, GenerationEvent, GenerationRequest } from "../../core/generation.ts";
 import type { EngineInfo } from "../../engine/engine.ts";
-import { someSampling } from "../../inference/testing.ts";
+import { someRequest, someSampling } from "../../inference/testing.ts";
 import type { Lease } from "../leased-stream.ts";
 import type { Engines } from "../replicas.ts";
 import { Recorder } from "./recorder.ts";
@@ -34,22 +34,16 @@ const info: EngineInfo = {
   capabilities: { trimInPlace: true, trimAfterRestore: true, window: 0, recurrent: false },
 };
 
-const aRequest = (over: Partial<GenerationRequest> = {}): GenerationRequest => ({
-  id: "r1",
-  model: "toy",
-  tenant: { name: "key-1234", weight: 1 },
-  lane: "interactive",
-  timeoutMs: undefined,
-  prompt: { kind: "chat", messages: [{ role: "user", content: "Why is the sky blue?" }] },
-  choice: 0,
-  maxTokens: 20,
-  logprobs: undefined,
-  sampling: someSampling({ seed: 7 }),
-  stop: [],
-  ignoreEos: false,
-  constraint: undefined,
-  ...over,
-});
+const aRequest = (over: Partial<GenerationRequest> = {}): GenerationRequest =>
+  someRequest({
+    id: "r1",
+    model: "toy",
+    tenant: { name: "key-1234", weight: 1 },
+    prompt: { kind: "chat", messages: [{ role: "user", content: "Why is the sky blue?" }] },
+    sampling: someSampling({ seed: 7 }),
+    constraint: undefined,
+    ...over,
+  });
 
 const texts: EmbeddingRequest = {
   ...aRequest(),

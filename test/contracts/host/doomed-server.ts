@@ -3,7 +3,7 @@ import { defaultPlan } from "../../../src/core/execution-plan.ts";
 import { newId } from "../../../src/core/ids.ts";
 import { defaultScheduling } from "../../../src/core/scheduling.ts";
 import { EngineHost } from "../../../src/host/engine-host.ts";
-import { someSampling } from "../../../src/inference/testing.ts";
+import { someRequest, someSampling } from "../../../src/inference/testing.ts";
 
 // A server that says its engine's process id, keeps it busy, and waits to be killed.
 
@@ -14,20 +14,13 @@ const host = EngineHost.start(
 console.log(host.pid);
 await host.ready();
 const stream = host.generate(
-  {
+  someRequest({
     id: newId("req"),
-    model: "fake",
-    tenant: { name: "test", weight: 1 },
-    lane: "interactive",
-    timeoutMs: undefined,
     prompt: { kind: "text", text: "hi" },
-    choice: 0,
     maxTokens: undefined,
-    logprobs: undefined,
     sampling: someSampling({ temperature: 0 }),
-    stop: [],
     ignoreEos: true,
-  },
+  }),
   new AbortController().signal,
 );
 while (!(await stream.next()).done);

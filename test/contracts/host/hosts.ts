@@ -5,7 +5,7 @@ import type { GenerationEvent, GenerationRequest, TokenLogprobs, Usage } from ".
 import { defaultScheduling } from "../../../src/core/scheduling.ts";
 import { EngineHost } from "../../../src/host/engine-host.ts";
 import { livenessLimits, type LivenessLimits } from "../../../src/host/liveness.ts";
-import { someSampling } from "../../../src/inference/testing.ts";
+import { someRequest, someSampling } from "../../../src/inference/testing.ts";
 
 const lines: string[] = [];
 /** Told when the test has failed. */
@@ -39,21 +39,8 @@ export async function readyHost(
 }
 
 let requests = 0;
-export const aRequest = (over: Partial<GenerationRequest> = {}): GenerationRequest => ({
-  id: `r${++requests}`,
-  model: "fake",
-  tenant: { name: "test", weight: 1 },
-  lane: "interactive",
-  timeoutMs: undefined,
-  prompt: { kind: "text", text: "once upon a time" },
-  choice: 0,
-  maxTokens: 20,
-  logprobs: undefined,
-  sampling: someSampling({ temperature: 0 }),
-  stop: [],
-  ignoreEos: true,
-  ...over,
-});
+export const aRequest = (over: Partial<GenerationRequest> = {}): GenerationRequest =>
+  someRequest({ id: `r${++requests}`, sampling: someSampling({ temperature: 0 }), ignoreEos: true, ...over });
 
 export async function collect(events: AsyncIterable<GenerationEvent>): Promise<{ text: string; tokens: number[] }> {
   const { text, tokens } = await collectAll(events);
